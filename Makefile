@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# lunatik: build, test, try. `make help` lists the targets.
+#
+# The module is built either for KDIR, a kernel build tree that can take Rust modules (by default that of
+# the running kernel, when it can), or for the provisioned kernels: Debian's own ("stock") and a debug
+# kernel, built inside the Debian root that selftests/vm/provision makes below ~/.cache/lunatik.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := module
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lunatik
+VM := selftests/vm
+RUN := $(VM)/run
+JOBS := $(shell nproc)
+
+RUNNING := /lib/modules/$(shell uname -r)/build
+KDIR ?= $(if $(wildcard $(RUNNING)/rust/libkernel.rmeta),$(RUNNING))
+
+# Whatever the module is made of, so that a build that has nothing to do costs nothing.
+SOURCES := $(shell find src lua/kernel -type f 2>/dev/null) Kbuild Cargo.toml Cargo.lock
+
+.PHONY: module
+module: ## build lunatik.ko for KDIR (default: the running kernel if it can take Rust modules, else the provisioned one)
+ifneq ($(KDIR),)
+	@$(MAKE) --no-print-directory build/host/lunatik.ko
+else
+	@echo "make: no build tree with Rust metadata for $(shell uname -r); building for the provisioned kernel (KDIR=... chooses another)"
+	@$(MAKE) --no-print-directory stock
+endif
+
+build/host/lunatik.ko: $(SOURCES)
+	@lua/kernel/stage build/lua
+	@mkdir -p $(@D)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(@D) LUNATIK_STAGE=$(CURDIR)/build/lua modules
+
+.PHONY: stock debug
+stock: build/stock/lunatik.ko ## build lunatik.ko for Debian's kernel, provisioning what that takes
+debug: build/debug/lunatik.ko ## build lunatik.ko for the debug kernel, provisioning what that takes
+
+build/stock/lunatik.ko build/debug/lunatik.ko: build/%/lunatik.ko: $(SOURCES) | provision-%
+	@echo "== lunatik.ko for the $* kernel"
+	@lua/kernel/stage build/lua
+	@mkdir -p $(@D)
+	@. $(CACHE)/$*.env && $(VM)/in-sysroot make -j$(JOBS) -C "$$KDIR_IN_SYSROOT" $${MAKE_ARGS:-} \
+		M=/src/lunatik MO=/src/lunatik/$(@D) LUNATIK_STAGE=/src/lunatik/build/lua modules >$(@D).log 2>&1 \
+		|| { tail -n 40 $(@D).log; echo "make: the build failed; all of it is in $(@D).log"; exit 1; }
+	@grep -E 'warning:' $(@D).log || true
+
+.PHONY: klua-stock klua-debug
+klua-stock klua-debug: klua-%: build/%/lunatik.ko # the test module that calls klua_*
+	@selftests/klua/build $*
+
+.PHONY: provision-stock provision-debug
+provision-stock: ## make the Debian root and kernel trees below ~/.cache/lunatik
+	@$(VM)/provision
+provision-debug:
+	@$(VM)/provision --debug
+
+.PHONY: demo
+demo: stock ## boot the stock kernel and show the main job as a person would type it
+	@$(RUN) --quiet -- /lunatik/selftests/demo
+
+.PHONY: shell
+shell: stock ## an interactive shell in the VM, module loaded, scripts at hand
+	@$(VM)/shell
+
+.PHONY: test test-host test-kernel test-debug
+test: ## host tests and kernel selftests on the stock kernel
+	@selftests/all host stock
+
+test-host: ## host tests only
+	@selftests/all host
+
+test-kernel: ## kernel selftests on the stock kernel only
+	@selftests/all stock
+
+test-debug: ## the detectors' proof and the kernel selftests on the debug kernel
+	@selftests/all canary debug
+
+.PHONY: mutants
+mutants: stock ## switch one mechanism after the other off: the selftests must notice each
+	@selftests/mutants/run
+
+PREFIX ?= /usr/local
+KVER ?= $(shell uname -r)
+.PHONY: install uninstall
+install: ## install the module for KVER (default: the running kernel)
+	@ko=$$(ls build/host/lunatik.ko 2>/dev/null || ls build/stock/lunatik.ko 2>/dev/null) \
+		|| { echo "make: nothing is built yet: run 'make' first"; exit 1; }; \
+	install -D -m 0644 $$ko $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko; \
+	install -d -m 0755 $(DESTDIR)/lib/modules/lua; \
+	install -D -m 0644 src/klua.h $(DESTDIR)$(PREFIX)/include/klua.h; \
+	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi; \
+	echo "installed for $(KVER): modprobe lunatik"
+
+uninstall: ## undo install
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko $(DESTDIR)$(PREFIX)/include/klua.h
+	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi
+
+.PHONY: fmt clippy
+fmt: ## format the Rust code
+	cargo fmt
+
+clippy: ## lint the host build, warnings are errors
+	cargo clippy --all-targets -- -D warnings
+
+.PHONY: clean
+clean: ## remove what was built in the checkout (the cache stays: ~/.cache/lunatik)
+	rm -rf build target
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The crate as host builds see it: the pure parts of the module, for `cargo test`.
+//!
+//! The root of the module itself is `lunatik.rs`; Kbuild compiles it against the kernel's own
+//! prebuilt `kernel` crate.
+
+pub mod alloc;
+pub mod error;
+pub mod name;
+pub mod ring;
+pub mod softfloat;
+pub mod table;
+/// The interface of `/proc/lunatik/ctl`, as far as it is pure.
+pub mod ctl {
+    pub mod grammar;
+}
+/// What Lua's C code calls in Rust, as far as it is pure.
+pub mod lua {
+    pub mod text;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Byte buffers in kernel memory, accounted to the writer. Process context.
+
+use crate::ctl::grammar::Buffer;
+use crate::error::{Error, Result};
+use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
+use kernel::alloc::KVVec;
+
+/// A growable buffer; large ones are made of scattered pages.
+pub struct Bytes(KVVec<u8>);
+
+impl Bytes {
+    /// An empty buffer without memory.
+    pub const fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// A copy of `bytes`.
+    pub fn copy_of(bytes: &[u8]) -> Result<Self> {
+        let mut copy = Self::new();
+        copy.append(bytes)?;
+        Ok(copy)
+    }
+
+    /// `len` zero bytes.
+    pub fn zeroed(len: usize) -> Result<Self> {
+        KVVec::zeroed(len, GFP_KERNEL_ACCOUNT).map(Self).map_err(|_| Error::NoMemory)
+    }
+
+    /// The contents, to be changed in place.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Buffer for Bytes {
+    fn append(&mut self, bytes: &[u8]) -> Result {
+        let (length, capacity) = (self.0.len(), self.0.capacity());
+        if capacity.saturating_sub(length) < bytes.len() {
+            // Doubling keeps the copying of a script that comes in small writes linear.
+            let more = bytes.len().max(length.min(1 << 18));
+            self.0.reserve(more, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
+        }
+        self.0.extend_from_slice(bytes, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn clear(&mut self) {
+        if self.0.capacity() > 1024 {
+            self.0 = KVVec::new();
+        } else {
+            self.0.clear();
+        }
+    }
+}
+
+impl core::fmt::Write for Bytes {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.append(text.as_bytes()).map_err(|_| core::fmt::Error)
+    }
+}
+
+impl crate::ring::Store for Bytes {
+    fn slice_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}

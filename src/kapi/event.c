@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of a state: timers that, once due, are handled one after another by its work item.
+ *
+ * An event is in one place at a time: idle, armed (its timer runs), ready (queued), or running (in the
+ * hands of the work item). Its memory is the state's and is kept by Lua until it is idle for good.
+ * Under a state's lock nothing waits for a timer: who disarms an event whose timer fires just now has
+ * it queued as void, and the work item, which may sleep, waits for the timer to be over before it
+ * touches any event.
+ *
+ * Locks: the queue's, innermost, bottom halves off. Timers fire in softirq. The work item holds a
+ * reference to the state while it is queued or runs.
+ */
+#include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "kapi.h"
+
+enum place { IDLE, ARMED, READY, RUNNING };
+
+struct lunatik_event {
+	struct hrtimer timer;
+	struct list_head link;		/* in `armed` or `ready` */
+	struct lunatik_queue *queue;
+	enum place place;
+	bool sleeper;			/* a waiting coroutine: `cancel` wakes it */
+	bool cancelled;			/* disarmed too late: it is to be let go, not handled */
+};
+
+struct lunatik_queue {
+	spinlock_t lock;
+	struct list_head armed;
+	struct list_head ready;
+	struct work_struct work;
+	void *state;
+	bool closing;
+	bool collect;		/* garbage is to be collected */
+};
+
+size_t lunatik_event_size(void)
+{
+	return sizeof(struct lunatik_event);
+}
+
+/* Has the ready events handled. Under the queue's lock. */
+static void kick(struct lunatik_queue *queue)
+{
+	if (queue->closing)
+		return;
+	/* Taken first: the work item may be done before we are. */
+	lunatik_state_get(queue->state);
+	if (!queue_work(lunatik_workqueue(), &queue->work))
+		lunatik_state_put(queue->state);
+}
+
+static enum hrtimer_restart event_due(struct hrtimer *timer)
+{
+	struct lunatik_event *event = container_of(timer, struct lunatik_event, timer);
+	struct lunatik_queue *queue = event->queue;
+
+	spin_lock(&queue->lock);
+	if (event->place == ARMED) {
+		list_move_tail(&event->link, &queue->ready);
+		event->place = READY;
+		kick(queue);
+	}
+	spin_unlock(&queue->lock);
+	return HRTIMER_NORESTART;
+}
+
+/* Makes an idle event in the memory given. */
+void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, bool sleeper)
+{
+	hrtimer_setup(&event->timer, event_due, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	INIT_LIST_HEAD(&event->link);
+	event->queue = queue;
+	event->place = IDLE;
+	event->sleeper = sleeper;
+	event->cancelled = false;
+}
+
+/* Arms an idle or running event. Under the state's lock; false when the state is closing. */
+bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool open;
+
+	spin_lock_bh(&queue->lock);
+	open = !queue->closing;
+	if (open) {
+		list_add_tail(&event->link, &queue->armed);
+		event->place = ARMED;
+		hrtimer_start_range_ns(&event->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)), 0, HRTIMER_MODE_REL_SOFT);
+	}
+	spin_unlock_bh(&queue->lock);
+	return open;
+}
+
+/*
+ * Disarms an event. Under the state's lock. True when it is idle and its memory the caller's again;
+ * false when the work item will have to let it go.
+ */
+bool lunatik_event_disarm(struct lunatik_event *event)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool idle = false;
+
+	spin_lock_bh(&queue->lock);
+	switch (event->place) {
+	case IDLE:
+		idle = true;
+		break;
+	case ARMED:
+		list_del_init(&event->link);
+		if (hrtimer_try_to_cancel(&event->timer) >= 0) {
+			event->place = IDLE;
+			idle = true;
+			break;
+		}
+		/* It fires on another CPU and waits for our lock. */
+		list_add_tail(&event->link, &queue->ready);
+		event->place = READY;
+		kick(queue);
+		fallthrough;
+	case READY:
+	case RUNNING:
+		event->cancelled = true;
+		break;
+	}
+	spin_unlock_bh(&queue->lock);
+	return idle;
+}
+
+/* True when the event was disarmed after it had become due. Under the state's lock. */
+bool lunatik_event_cancelled(const struct lunatik_event *event)
+{
+	return event->cancelled;
+}
+
+/* A running event is done with. Under the state's lock. */
+void lunatik_event_done(struct lunatik_event *event)
+{
+	event->place = IDLE;
+}
+
+static void handle_events(struct work_struct *work)
+{
+	struct lunatik_queue *queue = container_of(work, struct lunatik_queue, work);
+
+	for (;;) {
+		struct lunatik_event *event;
+		bool collect;
+		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
+		u32 mark = lunatik_state_mark(queue->state);
+
+		spin_lock_bh(&queue->lock);
+		collect = !queue->closing && queue->collect;
+		queue->collect = false;
+		event = queue->closing ? NULL : list_first_entry_or_null(&queue->ready, struct lunatik_event, link);
+		if (event) {
+			list_del_init(&event->link);
+			event->place = RUNNING;
+		}
+		spin_unlock_bh(&queue->lock);
+		if (collect)
+			lunatik_state_collect(queue->state, mark);
+		if (!event && !collect)
+			break;
+		if (!event)
+			continue;
+		hrtimer_cancel(&event->timer);
+		lunatik_state_event(queue->state, event, mark);
+	}
+	lunatik_state_put(queue->state);
+}
+
+/* Has garbage collected soon. Under the state's lock, any context. */
+void lunatik_queue_collect(struct lunatik_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	if (!queue->collect) {
+		queue->collect = true;
+		kick(queue);
+	}
+	spin_unlock_bh(&queue->lock);
+}
+
+/* Wakes every waiting coroutine, to be ended. Process context. */
+void lunatik_queue_wake(struct lunatik_queue *queue)
+{
+	struct lunatik_event *event, *next;
+
+	spin_lock_bh(&queue->lock);
+	list_for_each_entry_safe(event, next, &queue->armed, link) {
+		if (!event->sleeper)
+			continue;
+		hrtimer_try_to_cancel(&event->timer);
+		list_move_tail(&event->link, &queue->ready);
+		event->place = READY;
+	}
+	if (!list_empty(&queue->ready))
+		kick(queue);
+	spin_unlock_bh(&queue->lock);
+}
+
+/* From now on no event begins. Process context. */
+void lunatik_queue_stop(struct lunatik_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	queue->closing = true;
+	spin_unlock_bh(&queue->lock);
+}
+
+/* After lunatik_queue_stop: waits until the event that runs is over and no timer is left. Sleeps. */
+void lunatik_queue_drain(struct lunatik_queue *queue)
+{
+	if (cancel_work_sync(&queue->work))
+		lunatik_state_put(queue->state);
+	for (;;) {
+		struct lunatik_event *event;
+
+		spin_lock_bh(&queue->lock);
+		list_splice_tail_init(&queue->ready, &queue->armed);
+		event = list_first_entry_or_null(&queue->armed, struct lunatik_event, link);
+		if (event) {
+			list_del_init(&event->link);
+			event->place = IDLE;
+		}
+		spin_unlock_bh(&queue->lock);
+		if (!event)
+			return;
+		hrtimer_cancel(&event->timer);
+	}
+}
+
+/* NULL when memory is out. Process context. */
+struct lunatik_queue *lunatik_queue_new(void *state)
+{
+	struct lunatik_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+
+	if (!queue)
+		return NULL;
+	lunatik_spin_init(&queue->lock, LUNATIK_LOCK_QUEUE);
+	INIT_LIST_HEAD(&queue->armed);
+	INIT_LIST_HEAD(&queue->ready);
+	INIT_WORK(&queue->work, handle_events);
+	queue->state = state;
+	return queue;
+}
+
+/* Nothing is queued. */
+void lunatik_queue_free(struct lunatik_queue *queue)
+{
+	kfree(queue);
+}

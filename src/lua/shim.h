@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What C and Rust share about one Lua state: its layout and the calls in either direction.
+ *
+ * Rust's side of this file is src/lua/ffi.rs; the two mirror each other line for line. Every
+ * function here is called with the state's lock held (or while nobody else can reach the state), on
+ * a side stack, and none of them raises.
+ */
+#ifndef LUNATIK_SHIM_H
+#define LUNATIK_SHIM_H
+
+#include "lua.h"
+#include "lunatik_port.h"
+
+struct lunatik_event;
+struct lunatik_queue;
+
+/* One Lua state. `ext` comes first: the extra space of every lua_State points here. */
+struct lunatik_vm {
+	struct lunatik_ext ext;
+	lua_State *main;	/* the main thread: it never runs a script */
+	lua_State *aux;		/* for short protected work that never breaks */
+	lua_State *top;		/* the thread that what runs now began with */
+	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
+	struct lunatik_queue *queue;	/* the events of this state */
+	long long timers;	/* numbers given to timers */
+	long handling;		/* a traceback is being made, which nothing may interrupt */
+	void *owner;		/* Rust's own (src/lua/vm.rs) */
+};
+
+static inline struct lunatik_vm *lunatik_vm_of(lua_State *L)
+{
+	return (struct lunatik_vm *)lunatik_ext(L);
+}
+
+/*
+ * The second word before each lua_State: these flags, and above them, for a thread that an entry began
+ * with, the count of cancellations at that time.
+ */
+#define lunatik_threadbits(L)	(((unsigned long *)lua_getextraspace(L))[1])
+#define LUNATIK_TOP	1UL	/* an entry began with it: to the user it is no coroutine */
+#define LUNATIK_WAITING	2UL	/* in the hands of the executor */
+#define LUNATIK_NOWAIT	4UL	/* resumed from where no wait reaches the executor */
+#define lunatik_mark(L)	((unsigned int)(lunatik_threadbits(L) >> 32))
+
+/* How a chunk, or a callback, ended. */
+enum lunatik_end {
+	LUNATIK_DONE = 0,	/* it returned; the text is its results */
+	LUNATIK_SYNTAX = 1,	/* it does not compile; the text is the message */
+	LUNATIK_RAISED = 2,	/* it raised an error; the text is the message and its traceback */
+	LUNATIK_NOMEM = 3,	/* the state's memory limit, or the machine's, was reached */
+	LUNATIK_WAITS = 4,	/* it waits; it goes on when an event is due */
+};
+
+/* A chunk on its way in, and its outcome on the way out. */
+struct lunatik_chunk {
+	const char *text;	/* the source, not terminated; NULL for what is no chunk */
+	size_t len;		/* its length in bytes */
+	size_t pos;		/* how much of it the parser has seen */
+	const char *name;	/* the chunk's name, as lua_load takes it */
+	int end;		/* enum lunatik_end */
+	const char *result;	/* text on the thread's stack, valid until lunatik_thread_free */
+	size_t result_len;
+};
+
+/*
+ * Makes the Lua state: main thread, libraries, the auxiliary thread. `alloc` and `ud` as
+ * lua_newstate takes them. 0, or LUNATIK_NOMEM with nothing left behind.
+ */
+int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud);
+
+/* Runs the finalizers and frees everything. The state must have no entry and no armed event. */
+void lunatik_vm_close(struct lunatik_vm *vm);
+
+/* A new thread, kept alive until lunatik_thread_free; NULL when memory is out. */
+lua_State *lunatik_thread_new(struct lunatik_vm *vm);
+void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread);
+
+/* Says that an entry begins with `thread`, `mark` cancellations after the state was made. */
+void lunatik_thread_top(lua_State *thread, unsigned int mark);
+
+/*
+ * Compiles and runs `chunk` on `thread`; fills in its end, result and result_len. With `may_wait` 0 a
+ * wait is an error. When it waits, the thread must be kept.
+ */
+void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_wait);
+
+/* Goes on with a thread that waits; the outcome as above. */
+void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk);
+
+/* Calls the function that lies below its arguments on `thread`, and nothing else; the outcome as above. */
+void lunatik_chunk_call(lua_State *thread, struct lunatik_chunk *chunk);
+
+/* Collects all garbage on `thread`, with breaks. */
+void lunatik_collect(lua_State *thread);
+
+/* What a due event wants; it is off the executor's hands then, and armed again if it is a loop. */
+enum lunatik_event_wants {
+	LUNATIK_EVENT_VOID = 0,		/* nothing: it was cancelled */
+	LUNATIK_EVENT_RESUME = 1,	/* *thread to go on */
+	LUNATIK_EVENT_CALL = 2,		/* the function on *thread to be called */
+	LUNATIK_EVENT_LOST = 3,		/* there is no memory for its callback */
+};
+int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_State **thread);
+
+/* The mark of the thread that waits for the event (see lunatik_thread_top); 0 for a callback's. */
+unsigned int lunatik_event_mark(struct lunatik_event *event);
+
+/* --- waiting, for libraries (coroutine.c) ------------------------------------------------------ */
+
+int lunatik_may_wait(lua_State *L);
+int lunatik_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
+int lunatik_open_timer(lua_State *L);
+
+/* --- what src/kapi/event.c provides -------------------------------------------------------------- */
+
+size_t lunatik_event_size(void);
+void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, _Bool sleeper);
+_Bool lunatik_event_arm(struct lunatik_event *event, unsigned long long ns);
+_Bool lunatik_event_disarm(struct lunatik_event *event);
+_Bool lunatik_event_cancelled(const struct lunatik_event *event);
+void lunatik_event_done(struct lunatik_event *event);
+
+/* --- what Rust provides ------------------------------------------------------------------- */
+
+/*
+ * The slice or the budget of what runs in `vm` is over. Called on the side stack with the lock
+ * held; it may drop the lock and sleep on the task's own stack before it returns. 0 to go on, or
+ * why the entry must end (enum lunatik_why).
+ */
+int lunatik_slice_over(struct lunatik_vm *vm);
+
+enum lunatik_why {
+	LUNATIK_GO_ON = 0,
+	LUNATIK_SIGNAL = 1,	/* the task got a signal that ends it */
+	LUNATIK_CANCELLED = 2,	/* `cancel` or `destroy` */
+	LUNATIK_OVERRUN = 3,	/* the time budget is spent */
+};
+
+/*
+ * A piece of what print() prints, at most LUNATIK_PRINT_PIECE bytes; newlines begin further lines. It is
+ * copied. 0, or 1 when the log has no room and a break would make some: then nothing was taken.
+ */
+#define LUNATIK_PRINT_PIECE 4096
+int lunatik_print_text(struct lunatik_vm *vm, const char *text, size_t len);
+
+/* The state's name, terminated; for lunatik.name(). */
+const char *lunatik_vm_name(struct lunatik_vm *vm);
+
+/* The limit and what is in use of it, in bytes. */
+size_t lunatik_vm_limit(struct lunatik_vm *vm);
+size_t lunatik_vm_used(struct lunatik_vm *vm);
+
+#endif

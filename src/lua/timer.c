@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The timer library, in the words of its two ancestors: create and destroy (milliseconds, an object),
+ * sleep, timeout, loop and close (seconds, a number).
+ *
+ * A timer is a userdata whose memory holds the kernel's event. While it is armed, or queued to be
+ * handled, the registry keeps it (key: its address); its callback and arguments are its user value.
+ * Context: under the state's lock; timers have the resolution of hrtimers.
+ */
+#include <stdint.h>
+
+#include "lua.h"
+
+#include "lauxlib.h"
+#include "shim.h"
+
+#define TIMER "ltimer"
+/* node-lua's shortest timeout, in nanoseconds. */
+#define SHORTEST 1000000ULL
+/* 292 years; what does not fit waits as long as that. */
+#define LONGEST 9223372036854775807ULL
+
+/* The registry's key of the table of numbered timers. */
+static const char numbered;
+
+struct timer {
+	lua_State *thread;	/* to be resumed when it is due, or NULL: the callback is called */
+	unsigned long long period;	/* of a loop, in nanoseconds; 0: once */
+	lua_Integer id;		/* of timeout and loop, 0 for none */
+	int live;		/* armed, or due and not yet handled */
+	int padding;
+	char event[];		/* struct lunatik_event */
+};
+
+static struct lunatik_event *event_of(struct timer *t)
+{
+	return (struct lunatik_event *)t->event;
+}
+
+static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
+{
+	double ns = (double)luaL_checknumber(L, arg) * unit;
+
+	luaL_argcheck(L, ns == ns, arg, "not a time");
+	if (ns < 1)
+		return 0;
+	if (ns >= 9.2e18)
+		return LONGEST;
+	return (unsigned long long)(lua_Integer)ns;
+}
+
+/* Pushes an idle timer. */
+static struct timer *new_timer(lua_State *L, lua_State *thread)
+{
+	struct timer *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
+
+	t->thread = thread;
+	t->period = 0;
+	t->id = 0;
+	t->live = 0;
+	lunatik_event_init(event_of(t), lunatik_vm_of(L)->queue, thread != NULL);
+	luaL_setmetatable(L, TIMER);
+	return t;
+}
+
+/* Arms the timer on top of the stack, and has the registry keep it. */
+static void arm(lua_State *L, struct timer *t, unsigned long long ns)
+{
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
+	t->live = lunatik_event_arm(event_of(t), ns);
+}
+
+static void let_go(lua_State *L, struct timer *t)
+{
+	t->live = 0;
+	/* The keys exist: neither assignment allocates. */
+	lua_pushnil(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
+	if (t->id != 0) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &numbered);
+		lua_pushnil(L);
+		lua_rawseti(L, -2, t->id);
+		lua_pop(L, 1);
+	}
+}
+
+/* Ends a live timer. */
+static void stop(lua_State *L, struct timer *t)
+{
+	t->live = 0;
+	t->period = 0;
+	if (lunatik_event_disarm(event_of(t)))
+		let_go(L, t);
+}
+
+/* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
+static struct timer *new_callback(lua_State *L, int from)
+{
+	struct timer *t;
+	int top = lua_gettop(L), i;
+
+	luaL_checktype(L, top, LUA_TFUNCTION);
+	lua_createtable(L, top - from + 1, 0);
+	for (i = from; i <= top; i++) {
+		lua_pushvalue(L, i);
+		lua_rawseti(L, -2, i - from + 1);
+	}
+	lua_pushinteger(L, top - from + 1);
+	lua_setfield(L, -2, "n");
+	t = new_timer(L, NULL);
+	lua_insert(L, -2);
+	lua_setuservalue(L, -2);
+	return t;
+}
+
+/* timer.create(msecs, function) -> timer */
+static int timer_create(lua_State *L)
+{
+	unsigned long long ns = nanoseconds(L, 1, 1e6);
+
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_settop(L, 2);
+	arm(L, new_callback(L, 2), ns);
+	return 1;
+}
+
+/* timer.destroy(timer) -> true, or nil and a message */
+static int timer_destroy(lua_State *L)
+{
+	struct timer *t = luaL_checkudata(L, 1, TIMER);
+
+	if (!t->live) {
+		lua_pushnil(L);
+		lua_pushliteral(L, "timer already destroyed");
+		return 2;
+	}
+	stop(L, t);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* Gives the timer on top a number, arms it and leaves the number. */
+static int arm_numbered(lua_State *L, struct timer *t, unsigned long long ns)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &numbered);
+	t->id = ++lunatik_vm_of(L)->timers;
+	lua_pushvalue(L, -2);
+	lua_rawseti(L, -2, t->id);
+	lua_pop(L, 1);
+	arm(L, t, ns);
+	lua_pushinteger(L, t->id);
+	return 1;
+}
+
+/* timer.timeout(seconds, ..., callback) -> number */
+static int timer_timeout(lua_State *L)
+{
+	unsigned long long ns = nanoseconds(L, 1, 1e9);
+
+	return arm_numbered(L, new_callback(L, 2), ns ? ns : SHORTEST);
+}
+
+/* timer.loop(interval, repeat, ..., callback) -> number, or nothing when both are 0 */
+static int timer_loop(lua_State *L)
+{
+	unsigned long long first = nanoseconds(L, 1, 1e9);
+	unsigned long long period = nanoseconds(L, 2, 1e9);
+	struct timer *t = new_callback(L, 3);
+
+	if (first == 0 && period == 0)
+		return 0;
+	t->period = period;
+	return arm_numbered(L, t, first ? first : period);
+}
+
+/* timer.close(number): ends a timeout or loop; an unknown number is ignored */
+static int timer_close(lua_State *L)
+{
+	lua_Integer id = luaL_checkinteger(L, 1);
+	struct timer *t;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &numbered);
+	lua_rawgeti(L, -1, id);
+	t = lua_touserdata(L, -1);
+	if (t != NULL && t->live)
+		stop(L, t);
+	return 0;
+}
+
+static int slept(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	lunatik_threadbits(L) &= ~LUNATIK_WAITING;
+	luai_poll(L);
+	return 0;
+}
+
+/* timer.sleep(seconds): waits */
+static int timer_sleep(lua_State *L)
+{
+	unsigned long long ns = nanoseconds(L, 1, 1e9);
+
+	if (!lunatik_may_wait(L))
+		return luaL_error(L, "cannot wait here");
+	arm(L, new_timer(L, lunatik_vm_of(L)->top), ns);
+	return lunatik_wait(L, 0, slept);
+}
+
+static int timer_tostring(lua_State *L)
+{
+	lua_pushfstring(L, TIMER ": %p", luaL_checkudata(L, 1, TIMER));
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{ "create", timer_create },
+	{ "destroy", timer_destroy },
+	{ "sleep", timer_sleep },
+	{ "timeout", timer_timeout },
+	{ "loop", timer_loop },
+	{ "close", timer_close },
+	{ NULL, NULL },
+};
+
+int lunatik_open_timer(lua_State *L)
+{
+	luaL_newmetatable(L, TIMER);
+	lua_pushcfunction(L, timer_tostring);
+	lua_setfield(L, -2, "__tostring");
+	lua_pop(L, 1);
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &numbered);
+	luaL_newlib(L, functions);
+	return 1;
+}
+
+/* --- what the executor calls when an event is due --- */
+
+static struct timer *timer_of(struct lunatik_event *event)
+{
+	return (struct timer *)((char *)event - offsetof(struct timer, event));
+}
+
+unsigned int lunatik_event_mark(struct lunatik_event *event)
+{
+	struct timer *t = timer_of(event);
+
+	return t->thread ? lunatik_mark(t->thread) : 0;
+}
+
+static int unpack_callback(lua_State *L)
+{
+	int n, i;
+
+	lua_getfield(L, 1, "n");
+	n = (int)lua_tointeger(L, -1);
+	luaL_checkstack(L, n + 2, "too many arguments");
+	lua_rawgeti(L, 1, n);
+	for (i = 1; i < n; i++)
+		lua_rawgeti(L, 1, i);
+	return n;
+}
+
+/*
+ * Takes the due event's timer and pushes what is to be run onto `thread`: a function, its arguments
+ * and their number. In a protected call of the auxiliary thread: (thread, timer).
+ */
+static int prepare(lua_State *L)
+{
+	lua_State *thread = lua_touserdata(L, 1);
+	struct timer *t = lua_touserdata(L, 2);
+	int n;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+	lua_getuservalue(L, -1);
+	lua_replace(L, 1);
+	n = unpack_callback(L);
+	if (!lua_checkstack(thread, n + 4))
+		return luaL_error(L, "not enough memory");
+	lua_xmove(L, thread, n);
+	/* Nothing raises from here on. */
+	if (t->period != 0) {
+		if (!lunatik_event_arm(event_of(t), t->period))
+			let_go(L, t);
+	} else {
+		lunatik_event_done(event_of(t));
+		let_go(L, t);
+	}
+	return 0;
+}
+
+int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_State **thread)
+{
+	struct timer *t = timer_of(event);
+	lua_State *L = vm->aux;
+
+	if (lunatik_event_cancelled(event)) {
+		lunatik_event_done(event);
+		let_go(L, t);
+		return LUNATIK_EVENT_VOID;
+	}
+	if (t->thread != NULL) {
+		*thread = t->thread;
+		lunatik_event_done(event);
+		let_go(L, t);
+		return LUNATIK_EVENT_RESUME;
+	}
+	*thread = lunatik_thread_new(vm);
+	if (*thread != NULL) {
+		lua_pushcfunction(L, prepare);
+		lua_pushlightuserdata(L, *thread);
+		lua_pushlightuserdata(L, t);
+		if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+			return LUNATIK_EVENT_CALL;
+		lua_pop(L, 1);
+		lunatik_thread_free(vm, *thread);
+		*thread = NULL;
+	}
+	/* No memory for a callback: it is lost, and told; a loop goes on. */
+	if (t->live && (t->period == 0 || !lunatik_event_arm(event_of(t), t->period))) {
+		lunatik_event_done(event);
+		let_go(L, t);
+	}
+	return LUNATIK_EVENT_LOST;
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A state: its Lua, its directory, whose turn it is to run a script, and the last outcome.
+//!
+//! Life: made (not yet found by anyone), published (its directory exists, it is found), condemned
+//! (found no more; what runs in it is cancelled), ended (directory gone, Lua closed). The memory goes
+//! with the last reference: open files hold one. Process context but for the look at its phase.
+
+use crate::ctl::grammar::Buffer;
+use crate::error::{Error, Result};
+use crate::kapi::buffer::Bytes;
+use crate::kapi::events::Due;
+use crate::kapi::files::Directory;
+use crate::kapi::params;
+use crate::kapi::sync::{Guarded, Turn, TurnClass};
+use crate::log;
+use crate::lua::vm::{Chunk, Vm};
+use crate::name::{StateName, SCRIPT_NAME_MAX};
+use crate::world::{Promise, WORLD};
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU8, Ordering};
+use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+const MADE: u8 = 0;
+const ALIVE: u8 = 1;
+const CONDEMNED: u8 = 2;
+
+/// Whether a script may wait for its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Killably.
+    Killable,
+    /// Not at all: [`Error::WouldBlock`].
+    No,
+}
+
+/// See the head of this file.
+#[pin_data]
+pub struct State {
+    #[pin]
+    vm: Vm,
+    #[pin]
+    turn: Turn,
+    #[pin]
+    last: Guarded<Last>,
+    #[pin]
+    directory: Guarded<Option<Directory>>,
+    phase: AtomicU8,
+    running: AtomicU8,
+    promise: Promise,
+}
+
+/// What is remembered of the last script.
+struct Last {
+    /// Its outcome: results or error text.
+    text: Bytes,
+    /// Its chunk name.
+    script: Bytes,
+    failed: bool,
+    /// Seconds since the epoch.
+    loaded_at: i64,
+}
+
+/// What became of a script: the errno for its writer, the text for its reader.
+pub struct Outcome {
+    /// `Ok`, or why it failed.
+    pub result: Result,
+    /// Its results, tab-separated, or its error with traceback; with a newline unless empty.
+    pub text: Bytes,
+}
+
+impl State {
+    /// Makes a state with a limit in bytes; it is not found by anyone yet. [`Error::NoMemory`].
+    pub fn new(name: &StateName, limit: usize) -> Result<Arc<Self>> {
+        let world = WORLD.get().ok_or(Error::Gone)?;
+        let promise = world.promise(limit)?;
+        let last = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
+        let made = Arc::pin_init(
+            pin_init!(Self {
+                vm <- Vm::new(*name, limit),
+                turn <- Turn::new(TurnClass::Script),
+                last <- Guarded::new(TurnClass::Record, last),
+                directory <- Guarded::new(TurnClass::Record, None),
+                phase: AtomicU8::new(MADE),
+                running: AtomicU8::new(0),
+                promise,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        );
+        let state = made.map_err(|_| Error::NoMemory)?;
+        state.vm.open(&state)?;
+        Ok(state)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &StateName {
+        self.vm.name()
+    }
+
+    /// Its Lua.
+    pub fn vm(&self) -> &Vm {
+        &self.vm
+    }
+
+    /// True between publication and condemnation. Any context.
+    pub fn is_alive(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == ALIVE
+    }
+
+    /// Makes its directory and lets it be found.
+    pub fn publish(self: &Arc<Self>) -> Result {
+        let directory = Directory::add(self.clone())?;
+        self.directory.with(|place| *place = Some(directory));
+        self.phase.store(ALIVE, Ordering::Release);
+        Ok(())
+    }
+
+    /// Lets it be found no more; false when someone else did so before.
+    pub fn condemn(&self) -> bool {
+        self.phase.compare_exchange(ALIVE, CONDEMNED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Cancels what runs, takes the directory away, closes the Lua. It was condemned.
+    pub fn end(&self) {
+        self.vm.stop_events();
+        self.vm.cancel();
+        // Scripts that wait for their turn find the state condemned when they get it.
+        let turn = self.turn.take();
+        self.vm.drain_events();
+        if let Some(directory) = self.directory.with(Option::take) {
+            directory.remove();
+        }
+        self.vm.close();
+        drop(turn);
+        // The last reference may go in softirq: what may sleep when freed goes now.
+        let none = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
+        let _before = self.last.with(|last| core::mem::replace(last, none));
+        log::drain();
+    }
+
+    /// Closes the Lua of a state that was never published.
+    pub fn close(&self) {
+        self.phase.store(CONDEMNED, Ordering::Release);
+        self.vm.close();
+    }
+
+    /// Runs a script: one after another, in slices. Its prints and its error are in the log when this
+    /// returns.
+    ///
+    /// `Err` when it could not begin: [`Error::NotFound`] (destroyed meanwhile),
+    /// [`Error::WouldBlock`], [`Error::Interrupted`], [`Error::NoMemory`].
+    pub fn run(&self, text: &[u8], name: &ChunkName, wait: Wait) -> Result<Outcome> {
+        let turn = self.turn.take_killable(wait == Wait::No)?;
+        // Before the look at the phase: who condemns the state cancels after it.
+        let mark = self.vm.mark();
+        if !self.is_alive() {
+            return Err(Error::NotFound);
+        }
+        self.running.store(1, Ordering::Relaxed);
+        let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes() }, mark);
+        self.running.store(0, Ordering::Relaxed);
+        drop(turn);
+        let mut ran = ran?;
+        if ran.outcome.is_err() {
+            log::write_lines(self.name(), ran.text.bytes());
+        } else {
+            log::drain();
+        }
+        if !ran.text.bytes().is_empty() {
+            ran.text.append(b"\n")?;
+        }
+        Ok(Outcome { result: ran.outcome, text: ran.text })
+    }
+
+    /// Does what a due event wants; an error is logged and kept for the reader of `code`.
+    pub fn event(&self, event: Due, mark: u32) {
+        let Ok(mut ran) = self.vm.event(event, mark) else { return };
+        if ran.outcome.is_err() {
+            self.vm.log(ran.text.bytes());
+            let _ = ran.text.append(b"\n");
+            self.remember(&ChunkName::of_file(self.name(), "event"), ran.outcome, ran.text.bytes());
+        }
+        log::drain();
+    }
+
+    /// Keeps the outcome of a `code` script for later readers.
+    pub fn remember(&self, name: &ChunkName, result: Result, text: &[u8]) {
+        let (Ok(text), Ok(script)) = (Bytes::copy_of(text), Bytes::copy_of(name.bytes())) else { return };
+        let last = Last { text, script, failed: result.is_err(), loaded_at: crate::kapi::files::wall_clock() };
+        // The one before is dropped outside of the turn.
+        let _before = self.last.with(|kept| core::mem::replace(kept, last));
+    }
+
+    /// The outcome of the last `code` script.
+    pub fn last_outcome(&self) -> Result<Bytes> {
+        self.last.with(|last| Bytes::copy_of(last.text.bytes()))
+    }
+
+    /// Sets the limit, in bytes. [`Error::Invalid`] below `minalloc`, [`Error::Busy`] below what is in
+    /// use, [`Error::NoMemory`] past `totalmax`.
+    pub fn set_maxalloc(&self, limit: usize) -> Result {
+        if limit < params::minalloc() {
+            return Err(Error::Invalid);
+        }
+        let world = WORLD.get().ok_or(Error::Gone)?;
+        // Two writers at once: the turn of `last` serves as theirs.
+        self.last.with(|_| {
+            let before = self.promise.bytes();
+            self.promise.grow(world, limit)?;
+            self.vm.set_limit(limit).inspect_err(|_| self.promise.shrink(world, before))?;
+            self.promise.shrink(world, limit);
+            Ok(())
+        })
+    }
+
+    /// The lines of `stats`.
+    pub fn write_stats(&self, to: &mut dyn Write) -> core::fmt::Result {
+        let stats = self.vm.stats();
+        let (_, _, peak) = self.vm.memory();
+        self.last.with(|last| {
+            let status = match (self.running.load(Ordering::Relaxed), self.vm.waiting(), last.failed) {
+                (1, _, _) => "running",
+                (_, 1.., _) => "waiting",
+                (_, _, true) => "failed",
+                _ => "idle",
+            };
+            writeln!(to, "status {status}")?;
+            let script = core::str::from_utf8(last.script.bytes()).unwrap_or("");
+            writeln!(to, "script {}", if script.is_empty() { "-" } else { script })?;
+            writeln!(to, "loaded_at {}", last.loaded_at)
+        })?;
+        writeln!(to, "executions {}", stats.executions)?;
+        writeln!(to, "events {}", stats.events)?;
+        writeln!(to, "errors {}", stats.errors)?;
+        writeln!(to, "slices {}", stats.slices)?;
+        writeln!(to, "overruns {}", stats.overruns)?;
+        writeln!(to, "longest_hold_ns {}", stats.longest_hold)?;
+        writeln!(to, "peak {peak}")
+    }
+}
+
+/// The name of a chunk as `load` takes it, terminated.
+pub struct ChunkName {
+    bytes: [u8; SCRIPT_NAME_MAX + 1],
+    len: usize,
+}
+
+impl ChunkName {
+    /// `=STATE/what`, which messages show as `STATE/what:LINE:`.
+    pub fn of_file(state: &StateName, what: &str) -> Self {
+        Self::from_parts(&[b"=", state.as_bytes(), b"/", what.as_bytes()])
+    }
+
+    /// A name that the writer gave, as it is.
+    pub fn given(name: &[u8]) -> Self {
+        Self::from_parts(&[name])
+    }
+
+    fn from_parts(parts: &[&[u8]]) -> Self {
+        let mut bytes = [0; SCRIPT_NAME_MAX + 1];
+        let mut len = 0;
+        for byte in parts.iter().flat_map(|part| part.iter()).take(SCRIPT_NAME_MAX) {
+            if let Some(to) = bytes.get_mut(len) {
+                *to = *byte;
+                len += 1;
+            }
+        }
+        Self { bytes, len }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let shown = self.bytes.get(..self.len).unwrap_or(&[]);
+        shown.strip_prefix(b"=").unwrap_or(shown)
+    }
+
+    /// With the terminating zero.
+    pub fn as_c_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A first line that begins with `#` is for the shell, as everywhere in Lua; its newline stays, for
+/// the line numbers.
+fn without_shebang(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    if text.first() != Some(&b'#') {
+        return text;
+    }
+    let end = text.iter().position(|b| *b == b'\n').unwrap_or(text.len());
+    text.get(end..).unwrap_or(&[])
+}

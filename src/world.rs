@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the module has once: the table of states, the pool of stacks, the log, the sum of limits.
+//!
+//! It is set before the first file appears and taken away after the last is closed.
+
+use crate::error::{Error, Result};
+use crate::kapi::global::Global;
+use crate::kapi::stack::Pool;
+use crate::kapi::params;
+use crate::log::Log;
+use crate::registry::Registry;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::prelude::*;
+
+/// Side stacks of the executor at most: as many events as it handles at a time.
+const EXECUTOR_STACKS: usize = 16;
+
+/// The only [`World`].
+pub static WORLD: Global<World> = Global::new();
+
+/// See the head of this file.
+#[pin_data]
+pub struct World {
+    /// The states by name.
+    #[pin]
+    pub registry: Registry,
+    /// The side stacks of process context.
+    #[pin]
+    pub stacks: Pool,
+    /// Those of the executor.
+    #[pin]
+    pub executor_stacks: Pool,
+    /// The log.
+    #[pin]
+    pub log: Log,
+    promised: AtomicUsize,
+}
+
+impl World {
+    /// An initialiser. Process context.
+    pub fn new() -> Result<impl PinInit<Self>> {
+        let registry = Registry::new()?;
+        let log = Log::new()?;
+        Ok(pin_init!(Self {
+            registry <- registry,
+            stacks <- Pool::new(params::stackcap()),
+            executor_stacks <- Pool::new(EXECUTOR_STACKS),
+            log <- log,
+            promised: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Promises a state so many bytes. [`Error::NoMemory`] when `totalmax` does not allow it. Any
+    /// context.
+    pub fn promise(&self, bytes: usize) -> Result<Promise> {
+        let promise = Promise(AtomicUsize::new(0));
+        promise.grow(self, bytes)?;
+        Ok(promise)
+    }
+}
+
+/// A part of `totalmax` that belongs to a state; dropping it gives it back. Any context.
+pub struct Promise(AtomicUsize);
+
+impl Promise {
+    /// Its size in bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Makes it at least so many bytes. One caller at a time.
+    pub fn grow(&self, world: &World, bytes: usize) -> Result {
+        let more = bytes.saturating_sub(self.bytes());
+        let grown = |sum: usize| sum.checked_add(more).filter(|sum| *sum <= params::totalmax());
+        let order = Ordering::Relaxed;
+        world.promised.fetch_update(order, order, grown).map_err(|_| Error::NoMemory)?;
+        self.0.fetch_add(more, order);
+        Ok(())
+    }
+
+    /// Makes it at most so many bytes. One caller at a time.
+    pub fn shrink(&self, world: &World, bytes: usize) {
+        let less = self.bytes().saturating_sub(bytes);
+        world.promised.fetch_sub(less, Ordering::Relaxed);
+        self.0.fetch_sub(less, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(world) = WORLD.get() {
+            self.shrink(world, 0);
+        }
+    }
+}
