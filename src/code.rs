@@ -14,7 +14,7 @@ use crate::kapi::defer::{Deferred, Job};
 use crate::kapi::files::{copy_in, copy_out};
 use crate::kapi::params;
 use crate::kapi::sync::{Guarded, TurnClass};
-use crate::state::{ChunkName, State, Wait};
+use crate::state::{ChunkName, Origin, State, Wait};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::iov::{IovIterDest, IovIterSource};
 use kernel::prelude::*;
@@ -72,7 +72,7 @@ impl Deferred for Late {
 /// Runs a `code` script and remembers its outcome.
 fn run(state: &State, text: &[u8], wait: Wait) -> Result<(Result, Bytes)> {
     let name = ChunkName::of_file(state.name(), "code");
-    let outcome = state.run(text, &name, wait)?;
+    let outcome = state.run(text, &name, Origin::Code, wait)?;
     state.remember(&name, outcome.result, outcome.text.bytes());
     Ok((outcome.result, outcome.text))
 }

@@ -44,5 +44,5 @@ pub fn execute(name: &CStr, code: &CStr) -> Result {
     let name = StateName::new(name.to_bytes())?;
     let state = registry()?.get(&name)?;
     let chunk_name = ChunkName::of_file(&name, "klua");
-    state.vm().execute(&Chunk { text: code.to_bytes(), name: chunk_name.as_c_bytes() })
+    state.vm().execute(&Chunk { text: code.to_bytes(), name: chunk_name.as_c_bytes(), staged: false })
 }

@@ -36,6 +36,15 @@ pub enum Wait {
     No,
 }
 
+/// Where a script comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The file `code`: what it registers is staged (src/lua/generation.c).
+    Code,
+    /// A request: what it registers takes effect at once.
+    Request,
+}
+
 /// See the head of this file.
 #[pin_data]
 pub struct State {
@@ -146,12 +155,12 @@ impl State {
         self.vm.close();
     }
 
-    /// Runs a script: one after another, in slices. Its prints and its error are in the log when this
+    /// Runs a script, staged if its origin is `code`: one after another, in slices. Its prints and its error are in the log when this
     /// returns.
     ///
     /// `Err` when it could not begin: [`Error::NotFound`] (destroyed meanwhile),
     /// [`Error::WouldBlock`], [`Error::Interrupted`], [`Error::NoMemory`].
-    pub fn run(&self, text: &[u8], name: &ChunkName, wait: Wait) -> Result<Outcome> {
+    pub fn run(&self, text: &[u8], name: &ChunkName, origin: Origin, wait: Wait) -> Result<Outcome> {
         let turn = self.turn.take_killable(wait == Wait::No)?;
         // Before the look at the phase: who condemns the state cancels after it.
         let mark = self.vm.mark();
@@ -159,7 +168,8 @@ impl State {
             return Err(Error::NotFound);
         }
         self.running.store(1, Ordering::Relaxed);
-        let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes() }, mark);
+        let staged = origin == Origin::Code;
+        let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
         self.running.store(0, Ordering::Relaxed);
         drop(turn);
         let mut ran = ran?;

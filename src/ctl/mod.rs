@@ -15,7 +15,7 @@ use crate::kapi::files::{copy_in, copy_out};
 use crate::kapi::params;
 use crate::kapi::sync::{Guarded, TurnClass};
 use crate::registry::registry;
-use crate::state::{ChunkName, Wait};
+use crate::state::{ChunkName, Origin, Wait};
 use core::sync::atomic::{AtomicBool, Ordering};
 use grammar::{Assembler, Buffer, Fed, Request};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
@@ -203,7 +203,7 @@ fn try_carry_out(request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {
         Request::List => Ok((Ok(()), registry.list()?)),
         Request::Execute { name, chunk } => {
             let chunk_name = ChunkName::of_file(name, "execute");
-            let outcome = registry.get(name)?.run(chunk, &chunk_name, wait)?;
+            let outcome = registry.get(name)?.run(chunk, &chunk_name, Origin::Request, wait)?;
             Ok((outcome.result, outcome.text))
         }
         Request::Run { name, chunk, script } => {
@@ -211,7 +211,7 @@ fn try_carry_out(request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {
                 [] => ChunkName::of_file(name, "run"),
                 given => ChunkName::given(given),
             };
-            let outcome = registry.get(name)?.run(chunk, &chunk_name, wait)?;
+            let outcome = registry.get(name)?.run(chunk, &chunk_name, Origin::Request, wait)?;
             Ok((outcome.result, outcome.text))
         }
     }

@@ -55,6 +55,15 @@ static void kick(struct lunatik_queue *queue)
 		lunatik_state_put(queue->state);
 }
 
+/* Queues an armed event whose time has not come. Under the queue's lock. */
+static void make_ready(struct lunatik_event *event)
+{
+	/* Should it fire just now, it finds itself queued; the work item waits for it. */
+	hrtimer_try_to_cancel(&event->timer);
+	list_move_tail(&event->link, &event->queue->ready);
+	event->place = READY;
+}
+
 static enum hrtimer_restart event_due(struct hrtimer *timer)
 {
 	struct lunatik_event *event = container_of(timer, struct lunatik_event, timer);
@@ -133,6 +142,19 @@ bool lunatik_event_disarm(struct lunatik_event *event)
 	return idle;
 }
 
+/* Makes an armed event due now. Under the state's lock. */
+void lunatik_event_expire(struct lunatik_event *event)
+{
+	struct lunatik_queue *queue = event->queue;
+
+	spin_lock_bh(&queue->lock);
+	if (event->place == ARMED) {
+		make_ready(event);
+		kick(queue);
+	}
+	spin_unlock_bh(&queue->lock);
+}
+
 /* True when the event was disarmed after it had become due. Under the state's lock. */
 bool lunatik_event_cancelled(const struct lunatik_event *event)
 {
@@ -196,9 +218,7 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 	list_for_each_entry_safe(event, next, &queue->armed, link) {
 		if (!event->sleeper)
 			continue;
-		hrtimer_try_to_cancel(&event->timer);
-		list_move_tail(&event->link, &queue->ready);
-		event->place = READY;
+		make_ready(event);
 	}
 	if (!list_empty(&queue->ready))
 		kick(queue);

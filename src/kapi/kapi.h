@@ -119,6 +119,7 @@ void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue
 bool lunatik_event_arm(struct lunatik_event *event, u64 ns);
 bool lunatik_event_disarm(struct lunatik_event *event);
 bool lunatik_event_cancelled(const struct lunatik_event *event);
+void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
 struct lunatik_queue *lunatik_queue_new(void *state);
 void lunatik_queue_collect(struct lunatik_queue *queue);

@@ -33,6 +33,12 @@ pub struct RawVm {
     pub queue: *mut c_void,
     pub timers: i64,
     pub handling: i64,
+    pub staging: *mut LuaState,
+    pub staged: *mut c_void,
+    pub live: *mut c_void,
+    pub generation: c_uint,
+    pub replaced: c_uint,
+    pub replaces: i64,
     pub owner: *const c_void,
 }
 
@@ -52,6 +58,7 @@ pub struct RawChunk {
     pub len: usize,
     pub pos: usize,
     pub name: *const c_char,
+    pub staged: c_int,
     pub end: c_int,
     pub result: *const c_char,
     pub result_len: usize,
@@ -64,6 +71,7 @@ pub mod why {
     pub const SIGNAL: c_int = 1;
     pub const CANCELLED: c_int = 2;
     pub const OVERRUN: c_int = 3;
+    pub const REPLACED: c_int = 4;
 }
 
 /// `enum lunatik_event_wants`
@@ -82,6 +90,7 @@ extern "C" {
     pub fn lunatik_vm_close(vm: *mut RawVm);
     pub fn lunatik_thread_new(vm: *mut RawVm) -> *mut LuaState;
     pub fn lunatik_thread_free(vm: *mut RawVm, thread: *mut LuaState);
+    pub fn lunatik_thread_withdrawn(thread: *mut LuaState) -> c_int;
     pub fn lunatik_thread_top(thread: *mut LuaState, mark: c_uint);
     pub fn lunatik_chunk_run(thread: *mut LuaState, chunk: *mut RawChunk, may_wait: c_int);
     pub fn lunatik_chunk_resume(thread: *mut LuaState, chunk: *mut RawChunk);

@@ -25,6 +25,7 @@ void lunatik_break(lua_State *L)
 		[LUNATIK_SIGNAL] = "interrupted",
 		[LUNATIK_CANCELLED] = "cancelled",
 		[LUNATIK_OVERRUN] = "time budget exceeded",
+		[LUNATIK_REPLACED] = "replaced",
 	};
 	int end;
 
@@ -38,7 +39,7 @@ void lunatik_break(lua_State *L)
 	luaL_where(L, 0);
 	if (*lua_tostring(L, -1) == '\0')
 		luaL_where(L, 1);
-	lua_pushstring(L, why[end & 3]);
+	lua_pushstring(L, why[end]);
 	lua_concat(L, 2);
 	lua_error(L);
 }
@@ -242,19 +243,27 @@ static void take_outcome(lua_State *thread, int status, struct lunatik_chunk *ch
 		chunk->result = lua_tolstring(thread, -1, &chunk->result_len);
 }
 
+int lunatik_thread_withdrawn(lua_State *thread)
+{
+	return (lunatik_threadbits(thread) & LUNATIK_WITHDRAWN) != 0;
+}
+
 void lunatik_thread_top(lua_State *thread, unsigned int mark)
 {
-	lunatik_threadbits(thread) = LUNATIK_TOP | (unsigned long)mark << 32;
+	lunatik_threadbits(thread) |= LUNATIK_TOP | (unsigned long)mark << 32;
 }
 
 void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_wait)
 {
+	if (chunk->staged)
+		lunatik_generation_begin(thread);
 	lua_pushcfunction(thread, run_chunk);
 	lua_pushlightuserdata(thread, chunk);
 	if (may_wait)
 		take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
 	else
 		take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
+	lunatik_generation_end(thread, chunk->end == LUNATIK_DONE || chunk->end == LUNATIK_WAITS);
 }
 
 void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk)
@@ -365,6 +374,7 @@ static const luaL_Reg lunatik_functions[] = {
 	{ "name", lunatik_name },
 	{ "limits", lunatik_limits },
 	{ "atomic", lunatik_atomic },
+	{ "replace", lunatik_replace },
 	{ NULL, NULL },
 };
 

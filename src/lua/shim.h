@@ -14,6 +14,7 @@
 
 struct lunatik_event;
 struct lunatik_queue;
+struct lunatik_registration;
 
 /* One Lua state. `ext` comes first: the extra space of every lua_State points here. */
 struct lunatik_vm {
@@ -25,6 +26,11 @@ struct lunatik_vm {
 	struct lunatik_queue *queue;	/* the events of this state */
 	long long timers;	/* numbers given to timers */
 	long handling;		/* a traceback is being made, which nothing may interrupt */
+	lua_State *staging;	/* the thread of a `code` script that has not waited yet */
+	struct lunatik_registration *staged, *live;	/* see generation.c */
+	unsigned int generation;	/* of the last `code` script */
+	unsigned int replaced;	/* everything older is withdrawn; 0: nothing */
+	long replaces;		/* the staging script called lunatik.replace() */
 	void *owner;		/* Rust's own (src/lua/vm.rs) */
 };
 
@@ -35,12 +41,14 @@ static inline struct lunatik_vm *lunatik_vm_of(lua_State *L)
 
 /*
  * The second word before each lua_State: these flags, and above them, for a thread that an entry began
- * with, the count of cancellations at that time.
+ * with, its generation (28 bits) and the count of cancellations at that time (32 bits).
  */
 #define lunatik_threadbits(L)	(((unsigned long *)lua_getextraspace(L))[1])
 #define LUNATIK_TOP	1UL	/* an entry began with it: to the user it is no coroutine */
 #define LUNATIK_WAITING	2UL	/* in the hands of the executor */
 #define LUNATIK_NOWAIT	4UL	/* resumed from where no wait reaches the executor */
+#define LUNATIK_WITHDRAWN	8UL	/* its generation was replaced while it waited */
+#define LUNATIK_GENERATION	4	/* where the generation begins */
 #define lunatik_mark(L)	((unsigned int)(lunatik_threadbits(L) >> 32))
 
 /* How a chunk, or a callback, ended. */
@@ -58,6 +66,7 @@ struct lunatik_chunk {
 	size_t len;		/* its length in bytes */
 	size_t pos;		/* how much of it the parser has seen */
 	const char *name;	/* the chunk's name, as lua_load takes it */
+	int staged;		/* a `code` script: what it registers is staged */
 	int end;		/* enum lunatik_end */
 	const char *result;	/* text on the thread's stack, valid until lunatik_thread_free */
 	size_t result_len;
@@ -106,6 +115,34 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 /* The mark of the thread that waits for the event (see lunatik_thread_top); 0 for a callback's. */
 unsigned int lunatik_event_mark(struct lunatik_event *event);
 
+/* True when the generation of a thread that waited was replaced. */
+int lunatik_thread_withdrawn(lua_State *thread);
+
+/* --- generations, for libraries (generation.c) ------------------------------------------------- */
+
+struct lunatik_registration_ops {
+	/* A staged registration takes effect; must not fail. */
+	void (*publish)(struct lunatik_vm *vm, struct lunatik_registration *r);
+	/* Ends it; it removes itself, at once or once it can. */
+	void (*withdraw)(struct lunatik_vm *vm, struct lunatik_registration *r);
+};
+
+struct lunatik_registration {
+	struct lunatik_registration *next, **link;
+	const struct lunatik_registration_ops *ops;
+	unsigned int generation;
+};
+
+enum lunatik_registered { LUNATIK_IS_LIVE, LUNATIK_IS_STAGED, LUNATIK_IS_WITHDRAWN };
+
+void lunatik_registration_init(struct lunatik_registration *r, const struct lunatik_registration_ops *ops);
+int lunatik_registration_add(struct lunatik_vm *vm, struct lunatik_registration *r, int waits);
+void lunatik_registration_remove(struct lunatik_registration *r);
+void lunatik_generation_inherit(lua_State *thread, const struct lunatik_registration *r);
+void lunatik_generation_begin(lua_State *thread);
+void lunatik_generation_end(lua_State *thread, int good);
+int lunatik_replace(lua_State *L);
+
 /* --- waiting, for libraries (coroutine.c) ------------------------------------------------------ */
 
 int lunatik_may_wait(lua_State *L);
@@ -119,6 +156,7 @@ void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue
 _Bool lunatik_event_arm(struct lunatik_event *event, unsigned long long ns);
 _Bool lunatik_event_disarm(struct lunatik_event *event);
 _Bool lunatik_event_cancelled(const struct lunatik_event *event);
+void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
@@ -135,6 +173,7 @@ enum lunatik_why {
 	LUNATIK_SIGNAL = 1,	/* the task got a signal that ends it */
 	LUNATIK_CANCELLED = 2,	/* `cancel` or `destroy` */
 	LUNATIK_OVERRUN = 3,	/* the time budget is spent */
+	LUNATIK_REPLACED = 4,	/* a later generation took its place */
 };
 
 /*

@@ -24,10 +24,12 @@
 static const char numbered;
 
 struct timer {
+	struct lunatik_registration registration;
+	unsigned long long due;	/* how long after it was armed, in nanoseconds */
 	lua_State *thread;	/* to be resumed when it is due, or NULL: the callback is called */
 	unsigned long long period;	/* of a loop, in nanoseconds; 0: once */
 	lua_Integer id;		/* of timeout and loop, 0 for none */
-	int live;		/* armed, or due and not yet handled */
+	int live;		/* staged, armed, or due and not yet handled */
 	int padding;
 	char event[];		/* struct lunatik_event */
 };
@@ -49,11 +51,43 @@ static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
 	return (unsigned long long)(lua_Integer)ns;
 }
 
+static void let_go(lua_State *L, struct timer *t);
+static void stop(lua_State *L, struct timer *t);
+
+static struct timer *timer_of_registration(struct lunatik_registration *r)
+{
+	return (struct timer *)((char *)r - offsetof(struct timer, registration));
+}
+
+static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
+{
+	struct timer *t = timer_of_registration(r);
+
+	if (!lunatik_event_arm(event_of(t), t->due))
+		let_go(vm->aux, t);
+}
+
+/* Ends a timer; what waits is woken, to be ended. */
+static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
+{
+	struct timer *t = timer_of_registration(r);
+
+	if (t->thread == NULL) {
+		stop(vm->aux, t);
+		return;
+	}
+	lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
+	lunatik_event_expire(event_of(t));
+}
+
+static const struct lunatik_registration_ops timer_ops = { publish, withdraw };
+
 /* Pushes an idle timer. */
 static struct timer *new_timer(lua_State *L, lua_State *thread)
 {
 	struct timer *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
 
+	lunatik_registration_init(&t->registration, &timer_ops);
 	t->thread = thread;
 	t->period = 0;
 	t->id = 0;
@@ -63,17 +97,33 @@ static struct timer *new_timer(lua_State *L, lua_State *thread)
 	return t;
 }
 
-/* Arms the timer on top of the stack, and has the registry keep it. */
+/* Arms the timer on top of the stack, now or when its script is published, and has the registry keep it. */
 static void arm(lua_State *L, struct timer *t, unsigned long long ns)
 {
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
-	t->live = lunatik_event_arm(event_of(t), ns);
+	t->due = ns;
+	t->live = 1;
+	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL)) {
+	case LUNATIK_IS_STAGED:
+		return;
+	case LUNATIK_IS_WITHDRAWN:
+		if (t->thread == NULL) {
+			let_go(L, t);
+			return;
+		}
+		lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
+		t->due = 0;
+		break;
+	}
+	if (!lunatik_event_arm(event_of(t), t->due))
+		let_go(L, t);
 }
 
 static void let_go(lua_State *L, struct timer *t)
 {
 	t->live = 0;
+	lunatik_registration_remove(&t->registration);
 	/* The keys exist: neither assignment allocates. */
 	lua_pushnil(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
@@ -309,6 +359,7 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 	}
 	*thread = lunatik_thread_new(vm);
 	if (*thread != NULL) {
+		lunatik_generation_inherit(*thread, &t->registration);
 		lua_pushcfunction(L, prepare);
 		lua_pushlightuserdata(L, *thread);
 		lua_pushlightuserdata(L, t);

@@ -153,6 +153,8 @@ pub struct Chunk<'a> {
     pub text: &'a [u8],
     /// Its name as `load` takes it, with a terminating zero.
     pub name: &'a [u8],
+    /// What it registers takes effect when it ends without error or first waits, and not before.
+    pub staged: bool,
 }
 
 impl Vm {
@@ -176,6 +178,12 @@ impl Vm {
                 queue: core::ptr::null_mut(),
                 timers: 0,
                 handling: 0,
+                staging: core::ptr::null_mut(),
+                staged: core::ptr::null_mut(),
+                live: core::ptr::null_mut(),
+                generation: 0,
+                replaced: 0,
+                replaces: 0,
                 owner: core::ptr::null(),
             },
             heap: StateHeap::new(limit, Slab),
@@ -275,9 +283,13 @@ impl Vm {
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Result<Ran> {
         let _ = self.supply();
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0] });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
         let (_, entry_why, thread) = self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark)?;
-        let ran = self.take_result(&raw, entry_why, thread);
+        let mut ran = self.take_result(&raw, entry_why, thread);
+        if entry_why == why::REPLACED {
+            // That it ends is what was asked for.
+            ran = Ran { outcome: Ok(()), text: Bytes::new() };
+        }
         self.with(|inner| {
             inner.stats.events += 1;
             inner.stats.errors += u64::from(ran.outcome.is_err());
@@ -289,7 +301,7 @@ impl Vm {
     /// from the state's work item.
     pub fn collect(&self, mark: u32) {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
-            let raw = raw_chunk(&Chunk { text: &[], name: &[0] });
+            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
             let _ = self.take_result(&raw, why::GO_ON, thread);
         }
     }
@@ -512,6 +524,7 @@ fn raw_chunk(chunk: &Chunk<'_>) -> RawChunk {
         len: chunk.text.len(),
         pos: 0,
         name: chunk.name.as_ptr().cast(),
+        staged: c_int::from(chunk.staged),
         end: end::NOMEM,
         result: c"not enough memory".as_ptr().cast(),
         result_len: c"not enough memory".count_bytes(),
@@ -529,7 +542,7 @@ unsafe fn result_bytes(raw: &RawChunk) -> &[u8] {
 fn outcome_of(raw: &RawChunk, entry_why: c_int) -> Result {
     match (raw.end, entry_why) {
         (end::DONE | end::WAITS, _) => Ok(()),
-        (_, why::SIGNAL | why::CANCELLED) => Err(Error::Interrupted),
+        (_, why::SIGNAL | why::CANCELLED | why::REPLACED) => Err(Error::Interrupted),
         (end::SYNTAX, _) => Err(Error::Syntax),
         (end::NOMEM, _) => Err(Error::NoMemory),
         _ => Err(Error::Raised),
@@ -598,9 +611,13 @@ unsafe fn side_event(entry: *mut Entry, event: *mut c_void, chunk: *mut RawChunk
             wants::RESUME => {
                 (*inner).waiting = (*inner).waiting.saturating_sub(1);
                 (*entry).cancels = mark;
-                if mark != (*vm).mark() {
+                (*entry).why = match (mark != (*vm).mark(), ffi::lunatik_thread_withdrawn(thread) != 0) {
+                    (true, _) => why::CANCELLED,
+                    (_, true) => why::REPLACED,
+                    _ => why::GO_ON,
+                };
+                if (*entry).why != why::GO_ON {
                     // Its next poll raises, and so does every further one.
-                    (*entry).why = why::CANCELLED;
                     (&raw mut (*raw).ext.timeup).write_volatile(1);
                 }
                 ffi::lunatik_chunk_resume(thread, chunk);
