@@ -11,12 +11,13 @@ use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::Due;
 use crate::kapi::files::Directory;
-use crate::kapi::params;
+use crate::kapi::{params, sync, trace};
 use crate::kapi::sync::{Guarded, Turn, TurnClass};
 use crate::log;
 use crate::lua::vm::{Chunk, Vm};
 use crate::name::{StateName, SCRIPT_NAME_MAX};
 use crate::world::{Promise, WORLD};
+use core::ffi::CStr;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU8, Ordering};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
@@ -168,11 +169,13 @@ impl State {
             return Err(Error::NotFound);
         }
         self.running.store(1, Ordering::Relaxed);
+        let began = sync::now();
         let staged = origin == Origin::Code;
         let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
         self.running.store(0, Ordering::Relaxed);
         drop(turn);
         let mut ran = ran?;
+        trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
         if ran.outcome.is_err() {
             log::write_lines(self.name(), ran.text.bytes());
         } else {
@@ -186,7 +189,9 @@ impl State {
 
     /// Does what a due event wants; an error is logged and kept for the reader of `code`.
     pub fn event(&self, event: Due, mark: u32) {
+        let began = sync::now();
         let Ok(mut ran) = self.vm.event(event, mark) else { return };
+        trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
         if ran.outcome.is_err() {
             self.vm.log(ran.text.bytes());
             let _ = ran.text.append(b"\n");
@@ -283,6 +288,12 @@ impl ChunkName {
     fn bytes(&self) -> &[u8] {
         let shown = self.bytes.get(..self.len).unwrap_or(&[]);
         shown.strip_prefix(b"=").unwrap_or(shown)
+    }
+
+    /// As messages show it.
+    fn shown(&self) -> &CStr {
+        let shown = self.bytes.strip_prefix(b"=").unwrap_or(&self.bytes);
+        CStr::from_bytes_until_nul(shown).unwrap_or(c"")
     }
 
     /// With the terminating zero.

@@ -146,6 +146,12 @@ void lunatik_guard_exit(void);
 int *lunatik_guard_enter(int *flag);
 void lunatik_guard_leave(int *outer);
 
+/* --- trace.c ----------------------------------------------------------------------------------- */
+
+void lunatik_trace_script(const char *state, const char *script, int error, u64 ns);
+void lunatik_trace_event(const char *state, int error, u64 ns);
+void lunatik_trace_overrun(const char *state, u64 ns);
+
 /* --- memory.c and arch/ ------------------------------------------------------------------------- */
 
 void lunatik_run_on_side(void *arg, void *top);

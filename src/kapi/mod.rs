@@ -14,3 +14,4 @@ mod klua;
 pub mod params;
 pub mod stack;
 pub mod sync;
+pub mod trace;

@@ -19,7 +19,7 @@ use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Due, Queue};
 use crate::kapi::stack::{self, CpuStack, Span};
 use crate::kapi::sync::{self, Class, Spin};
-use crate::kapi::params;
+use crate::kapi::{params, trace};
 use crate::log::{self, Source, Throttle};
 use crate::name::StateName;
 use crate::state::State;
@@ -352,8 +352,9 @@ impl Vm {
         self.begin(&mut entry);
         // SAFETY: Preemption is off, the stack is ours, and the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
-        self.end(&mut entry);
+        let held = self.end(&mut entry);
         let outcome = outcome_of(&raw, entry.why);
+        trace::event(&self.name, outcome, held);
         // SAFETY: We hold the lock.
         if unsafe { memory::wants_collection(&(*inner).heap) } {
             self.queue.collect();
@@ -476,8 +477,8 @@ impl Vm {
         entry.since = sync::now();
     }
 
-    /// `entry` runs no Lua any more. The lock is held.
-    fn end(&self, entry: &mut Entry) {
+    /// `entry` runs no Lua any more: for how many nanoseconds it did. The lock is held.
+    fn end(&self, entry: &mut Entry) -> u64 {
         let inner = self.inner.get();
         let held = sync::now().saturating_sub(entry.since);
         // SAFETY: As in `begin`.
@@ -487,6 +488,7 @@ impl Vm {
             let stats = &mut (*inner).stats;
             stats.longest_hold = stats.longest_hold.max(held);
         }
+        held
     }
 
     /// Copies the text of a finished chunk and lets its thread go. Process context.
@@ -710,6 +712,7 @@ unsafe extern "C" fn lunatik_slice_over(raw: *mut RawVm) -> c_int {
             return why::GO_ON;
         }
         (*entry).why = why::OVERRUN;
+        trace::overrun(&(*(*entry).vm).name, now.saturating_sub((*entry).since));
         if unbroken {
             (*inner).stats.overruns += 1;
         }
