@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
 from lunatik import *  # noqa
 
-plan(109)
+plan(111)
 LOOP = "while true do end"
 PATIENCE = 8  # seconds in which what must end has to end
 
@@ -290,6 +290,11 @@ check(int(stats(s)["overruns"]) > before, "and counted")
 equal(ask(s, "return lunatik.atomic(function(a, b) return a + b, 'x' end, 1, 2)"), (None, "3\tx"), "lunatik.atomic gives its results")
 result = ask(s, "local ok, why = pcall(lunatik.atomic, function() error('mine', 0) end) return ok, why")
 equal(result, (None, "false\tmine"), "and its errors")
+like(ask(s, "local function inner() error('deep') end lunatik.atomic(function() inner() end)")[1],
+     r"deep\nstack traceback:(?s:.*)'inner'", "the traceback shows what it called")
+before = int(stats(s)["slices"])
+ask(s, "pcall(lunatik.atomic, error) local n = os.clock() while os.clock() < n + 0.05 do end")
+check(int(stats(s)["slices"]) > before, "after an error in it breaks go on")
 equal(ask(s, "local n = 0 for i = 1, 200 do lunatik.atomic(function() n = n + 1 end) end return n"), (None, "200"), "200 times")
 
 # --- destroy ---

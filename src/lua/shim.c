@@ -350,14 +350,6 @@ static int lunatik_limits(lua_State *L)
 	return 2;
 }
 
-static int leave_atomic(lua_State *L, int status)
-{
-	lunatik_vm_of(L)->ext.nobreak--;
-	if (status != LUA_OK)
-		return lua_error(L);
-	return lua_gettop(L);
-}
-
 /*
  * lunatik.atomic(f, ...) -> what f returns: nothing else runs in this state until f has returned,
  * and f has the time budget of a hook.
@@ -365,9 +357,12 @@ static int leave_atomic(lua_State *L, int status)
 static int lunatik_atomic(lua_State *L)
 {
 	luaL_checkany(L, 1);
+	/* An error puts the count back where it is caught. */
 	lunatik_vm_of(L)->ext.nobreak++;
 	lunatik_vm_of(L)->ext.sections++;
-	return leave_atomic(L, lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0));
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	lunatik_vm_of(L)->ext.nobreak--;
+	return lua_gettop(L);
 }
 
 static const luaL_Reg lunatik_functions[] = {
