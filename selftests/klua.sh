@@ -98,6 +98,7 @@ total, hooks = 0, 0
 END
 # A script that runs meanwhile: at its breaks others may enter, in between they find the lock held.
 rounds=$(scaled 200000)
+((rounds > 200000)) || rounds=200000
 ctl "execute $b for i = 1, $rounds do total = total + 1 end ended = true" &
 soon 20 runs "$b"
 klua timer "$b" "$(scaled 100)" 3 "total = total + 1 hooks = hooks + 1"
@@ -122,7 +123,7 @@ klua softirq-execute "$b" "error('fails', 0)"
 like "an error in a hook" "$ERR" "^(EINVAL|EBUSY)$"
 check "does not end the script that it interrupts" runs "$b"
 # Its lock is free for a few of two hundred microseconds: it takes some tries.
-klua spin "$b" 20000 "stop = true"
+klua until "$b" 20000 "stop = true"
 outcomes
 check "a hook ends the script by a variable" test "$GOOD" -gt 0
 check "and so it does" soon 20 idle "$b"

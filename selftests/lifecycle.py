@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
 from lunatik import *  # noqa
 
-ROUNDS = int((500 if DEBUG else 10000) * SCALE)
+ROUNDS = int(10000 * SCALE)
 PROCESSES = 2
 # Bytes that memory statistics may differ by: a little a round, and what KASAN keeps back (there kmemleak looks for leaks).
 LEAK = (64 << 20) if DEBUG else max(200 * ROUNDS, 1 << 20)
@@ -113,7 +113,7 @@ def same_name(count):
     return 0 if made + refused == count else 2
 
 
-pids = [child(same_name, int((50 if DEBUG else 300) * SCALE)) for _ in range(4)]
+pids = [child(same_name, int(300 * SCALE)) for _ in range(4)]
 equal([ended(pid, 200) for pid in pids], [0] * 4, "four processes fight for one name: only EEXIST and ENOENT")
 
 # --- destroyed under load ---

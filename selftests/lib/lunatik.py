@@ -18,9 +18,9 @@ CTL = "/proc/lunatik/ctl"
 SYS = "/sys/kernel/lunatik"
 PARAMETERS = "/sys/module/lunatik/parameters"
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SCALE = float(os.environ.get("LUNATIK_TEST_SCALE", "1"))
 # The debug kernel takes ten to fifty times as long for the same.
 DEBUG = os.path.exists("/sys/kernel/debug/kmemleak")
+SCALE = float(os.environ.get("LUNATIK_TEST_SCALE", "0.1" if DEBUG else "1"))
 PREFIX = "p%dx%d" % (os.getpid(), random.randrange(10000))
 _pid = os.getpid()
 _planned = _count = _failed = _names = 0
