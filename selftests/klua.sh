@@ -10,12 +10,13 @@ for file in ${KLUA_TEST_KO-} /add/klua/klua_test.ko /vm/modules/klua_test.ko; do
 DEBUGFS=/sys/kernel/debug TEST=$DEBUGFS/klua_test
 plan 72
 # A machine without KVM takes long for what a hook does in its millisecond, so the budget is another here.
+BUDGET_US=$((DEBUG ? 300000 : 30000))
 LUNATIK_KO=${LUNATIK_KO:-/vm/modules/lunatik.ko}
 reload() {
 	rmmod lunatik || return
 	if [[ -e $LUNATIK_KO ]]; then insmod "$LUNATIK_KO" "$@"; else modprobe lunatik "$@"; fi
 }
-check "lunatik is loaded with a larger hook budget" reload hookbudget_us=30000
+check "lunatik is loaded with a larger hook budget" reload hookbudget_us=$BUDGET_US
 insmod "$MODULE" || exit
 trap 'rmmod klua_test 2>/dev/null; cleanup; reload' EXIT
 
@@ -70,13 +71,13 @@ for how in execute softirq-execute; do
 	log_mark
 	klua $how "$s" "error('raised in a hook')"; is "$how of what raises an error" "$ERR" EINVAL
 	in_log() { log_since | grep -q "lunatik: $s: $1"; }
-	check "$how: the message is in the log" soon 5 in_log "$s/klua:1: raised in a hook"
+	check "$how: the message is in the log" soon 20 in_log "$s/klua:1: raised in a hook"
 	klua $how "$s" "return ('x'):rep(1e7)"; is "$how of what takes too much memory" "$ERR" ENOMEM
 	stat_of "$s" overruns; before=$VALUE
 	log_mark
 	klua $how "$s" "while true do end"; is "$how of a loop ends" "$ERR" EINVAL
 	stat_of "$s" overruns; is "$how: the overrun is counted" "$VALUE" $((before + 1))
-	check "$how: and logged" soon 5 in_log ".*time budget exceeded"
+	check "$how: and logged" soon 20 in_log ".*time budget exceeded"
 	klua $how "$s" "while true do pcall(function() while true do end end) end"; is "$how of a loop that swallows errors ends" "$ERR" EINVAL
 	klua $how "$s" "local function f() return coroutine.wrap(f)() end f()"; like "$how of endless nesting" "$ERR" "^(EINVAL|ENOMEM)$"
 	for ((i = 0; i < 10; i++)); do klua $how "$s" "x = x"; [[ $ERR ]] || break; done
@@ -84,7 +85,7 @@ for how in execute softirq-execute; do
 	((i == 0)) || diag "after $i calls that gave an error"
 	log_mark
 	klua $how "$s" "print('printed in a hook')"; is "$how of print" "$ERR" ""
-	check "$how: the line is in the log" soon 5 in_log "printed in a hook"
+	check "$how: the line is in the log" soon 20 in_log "printed in a hook"
 done
 ask "execute $s return y"; is "both contexts worked on the same globals" "$REPLY" 2
 stat_of "$s" events; check "events are counted" test "$VALUE" -ge 18
@@ -97,8 +98,9 @@ total, hooks = 0, 0
 END
 # A script that runs meanwhile: at its breaks others may enter, in between they find the lock held.
 rounds=$(scaled 200000)
+((rounds > 200000)) || rounds=200000
 ctl "execute $b for i = 1, $rounds do total = total + 1 end ended = true" &
-soon 5 runs "$b"
+soon 20 runs "$b"
 klua timer "$b" "$(scaled 100)" 3 "total = total + 1 hooks = hooks + 1"
 outcomes; good=$GOOD busy=$BUSY other=$OTHER
 wait $!
@@ -111,7 +113,7 @@ check "and did so while the script ran" test "$good" -gt 0
 diag "timer: $good executed, $busy found the state busy, $other were out of time"
 
 ctl "execute $b stop = nil while not stop do end" &
-soon 5 runs "$b"
+soon 20 runs "$b"
 klua spin "$b" "$(scaled 3000)" "hooks = hooks + 1"
 outcomes; good=$GOOD busy=$BUSY
 check "in process context a busy state gives EBUSY" test "$busy" -gt 0
@@ -120,9 +122,11 @@ diag "process: $good executed, $busy found the state busy"
 klua softirq-execute "$b" "error('fails', 0)"
 like "an error in a hook" "$ERR" "^(EINVAL|EBUSY)$"
 check "does not end the script that it interrupts" runs "$b"
-for ((i = 0; i < 200; i++)); do klua execute "$b" "stop = true"; [[ $ERR == EBUSY ]] || break; done
-is "a hook ends the script by a variable" "$ERR" ""
-check "and so it does" soon 10 idle "$b"
+# Its lock is free for a few of two hundred microseconds: it takes some tries.
+klua until "$b" 20000 "stop = true"
+outcomes
+check "a hook ends the script by a variable" test "$GOOD" -gt 0
+check "and so it does" soon 20 idle "$b"
 wait
 
 # --- delete while busy ---
@@ -130,13 +134,15 @@ wait
 new_name d
 klua create "$d"
 ctl "execute $d while true do end" &
-soon 5 runs "$d"
+soon 20 runs "$d"
 klua delete "$d"; is "klua_deletestate of a state whose script loops" "$ERR" ""
 check "it is gone" is_gone "$d"
 wait
 klua create "$d"; is "its name is free" "$ERR" ""
-klua timer "$d" 100 3 "x = 1" &
-sleep 0.1
+klua spin "$d" 1 "error()"  # no success is left from before
+klua timer "$d" 100000 3 "x = 1" &
+found() { outcomes; ((GOOD > 0)); }
+soon 20 found
 klua delete "$d"; is "klua_deletestate of a state that a timer runs in" "$ERR" ""
 check "it is gone" is_gone "$d"
 wait
@@ -151,15 +157,18 @@ began=$EPOCHREALTIME
 klua timer "$l" 100 20 "print('from the background')"
 seconds=$(((${EPOCHREALTIME/./} - ${began/./}) / 1000000 + 1))
 outcomes
+lines() { log_since | grep -c "lunatik: $l: from the background"; }
+some() { (($(lines) > 20)); }
+soon 20 some
 sleep 0.5
-lines=$(log_since | grep -c "lunatik: $l: from the background")
+lines=$(lines)
 diag "$GOOD prints in less than $seconds s, $lines of them logged"
 check "some lines of 2,000 are logged" test "$lines" -gt 20
 check "at most 100 a second" test "$lines" -le $((100 * (seconds + 1)))
 sleep 1
 klua execute "$l" "print('one more')"
 said() { log_since | grep "lunatik: $l:" | grep -qE '[0-9]+ .*(dropped|suppressed|lost)'; }
-check "and the next line says how many were dropped" soon 3 said
+check "and the next line says how many were dropped" soon 20 said
 ask "execute $l for i = 1, 300 do print('answered') end"
 is "lines that answer a writer are not bounded" "$(log_since | grep -c "lunatik: $l: answered")" 300
 

@@ -15,7 +15,7 @@ from lunatik import *  # noqa
 
 plan(111)
 LOOP = "while true do end"
-PATIENCE = 8  # seconds in which what must end has to end
+PATIENCE = 30  # seconds in which what must end has to end, on a busy machine as well
 
 
 class Writer:
@@ -168,7 +168,7 @@ os.write(tty, b"\x03")
 check(soon(lambda: not running(s)), "Ctrl-C ends it")
 check(typed(b"echo a''live $?\n", rb"alive (1|130)\b"), "and the shell lives, with the status of a failure")
 os.write(tty, b"cat > %s\n" % code(s).encode())
-time.sleep(0.5)  # until the terminal is cat's
+soon(lambda: os.tcgetpgrp(tty) != pid)  # until the terminal is cat's
 os.write(tty, LOOP.encode() + b"\n\x04")
 check(soon(lambda: running(s)), "a script typed into cat hangs")
 os.write(tty, b"\x03")
@@ -270,7 +270,7 @@ equal(execute(s, "return nonblocking"), "nil", "what was refused has not run")
 # --- a computation is not disturbed ---
 
 results = [Writer(name, "local n = 0 for i = 1, 300000 do n = n + i end return n, lunatik.name()") for name in (s, other, s)]
-equal([w.result(60) for w in results], [("done", "45000150000\t%s\n" % name) for name in (s, other, s)], "long scripts side by side come to their results")
+equal([w.result(200) for w in results], [("done", "45000150000\t%s\n" % name) for name in (s, other, s)], "long scripts side by side come to their results")
 now = stats(s)
 check(int(now["slices"]) > 10, "slices are counted", now)
 check(0 < int(now["longest_hold_ns"]) < 10 ** 9, "the longest hold is measured", now)

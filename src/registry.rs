@@ -123,7 +123,7 @@ impl Registry {
     /// Calls `f` with each living state, sorted by name.
     pub fn for_each(&self, mut f: impl FnMut(&Arc<State>) -> Result) -> Result {
         let mut states = KVVec::new();
-        let mut wanted = self.table.with(|table| table.len());
+        let mut wanted = self.table.with(|table| table.count());
         loop {
             // The memory is had outside of the lock; should states have come meanwhile, once more.
             KVVec::reserve(&mut states, wanted, GFP_KERNEL).map_err(|_| Error::NoMemory)?;
@@ -162,7 +162,7 @@ fn may_add(table: &Table<Handle, Slots>, name: &StateName) -> Result {
     if table.get(name).is_some() {
         return Err(Error::Exists);
     }
-    if table.len() >= params::maxstates() {
+    if table.count() >= params::maxstates() {
         return Err(Error::TooMany);
     }
     Ok(())

@@ -35,7 +35,7 @@ impl<T: Named, S: AsRef<[Option<T>]> + AsMut<[Option<T>]>> Table<T, S> {
     }
 
     /// Entries now in the table.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.used
     }
 
@@ -155,7 +155,7 @@ mod tests {
             } else {
                 assert_eq!(table.remove(&name(n)).map(|e| e.1), model.remove(&n));
             }
-            assert_eq!(table.len(), model.len());
+            assert_eq!(table.count(), model.len());
             for k in 0..48 {
                 assert_eq!(table.get(&name(k)).map(|e| e.1), model.get(&k).copied());
             }

@@ -9,9 +9,11 @@
  *	softirq-create|softirq-delete NAME			softirq-execute NAME CODE
  *	null				all of them with null pointers: fails unless each gives -EINVAL
  *	spin NAME TIMES CODE		klua_execute in a row, in process context
- *	timer NAME TIMES BURST CODE	klua_execute BURST times a jiffy for TIMES jiffies, in softirq
+ *	until NAME TIMES CODE		the same until it gives 0, TIMES times at most
+ *	timer NAME TIMES BURST CODE	klua_execute BURST times a jiffy for TIMES jiffies, in softirq; it ends soon
+ *					after the state has gone
  *
- * A read after spin or timer gives a line `ERRNO COUNT` for each outcome that came.
+ * A read after spin, until or timer gives a line `ERRNO COUNT` for each outcome that came.
  */
 #include <linux/completion.h>
 #include <linux/debugfs.h>
@@ -41,7 +43,7 @@ struct job {
 	int result;
 };
 
-/* Held by spin and timer, who fill it. */
+/* Held by spin, until and timer, who fill it. */
 static DEFINE_MUTEX(lock);
 static unsigned int outcomes[OUTCOMES];
 static struct dentry *file;
@@ -69,7 +71,7 @@ static void on_timer(struct timer_list *timer)
 	default:
 		for (i = 0; i < job->burst; i++)
 			count(klua_execute(job->name, job->code));
-		if (--job->times) {
+		if (--job->times && outcomes[ENOENT] < 10) {
 			mod_timer(&job->timer, jiffies + 1);
 			return;
 		}
@@ -142,14 +144,14 @@ static int obey(char *line)
 		return in_softirq_do('e', name, line ?: "", 1, 1);
 	if (number(&line, &times) || !times)
 		return -EPROTO;
-	if (strcmp(verb, "spin") && (strcmp(verb, "timer") || number(&line, &burst) || !burst))
+	if (strcmp(verb, "spin") && strcmp(verb, "until") && (strcmp(verb, "timer") || number(&line, &burst) || !burst))
 		return -EPROTO;
 	mutex_lock(&lock);
 	memset(outcomes, 0, sizeof(outcomes));
 	if (verb[0] == 't')
 		in_softirq_do('t', name, line ?: "", times, burst);
 	else
-		while (times--) {
+		while (times-- && (verb[0] == 's' || !outcomes[0])) {
 			count(klua_execute(name, line ?: ""));
 			cond_resched();
 		}

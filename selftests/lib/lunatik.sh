@@ -7,7 +7,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$HERE/lib/ktap.sh"
 export LC_ALL=C
 CTL=/proc/lunatik/ctl SYS=/sys/kernel/lunatik PARAMETERS=/sys/module/lunatik/parameters
-SCALE=${LUNATIK_TEST_SCALE:-1}
+# The debug kernel takes ten to fifty times as long for the same.
+DEBUG= ; [[ ! -e /sys/kernel/debug/kmemleak ]] || DEBUG=1
+SCALE=${LUNATIK_TEST_SCALE:-$( [[ $DEBUG ]] && echo 0.1 || echo 1)}
 # scaled N: prints N times the scale, a whole number above 0.
 scaled() {
 	local whole=${SCALE%%.*} part=${SCALE#"${SCALE%%.*}"} n

@@ -196,6 +196,7 @@ impl<B: Buffer> Assembler<B> {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "it lives for a statement, and a box would have to be had")]
 enum Line<'a> {
     Blank,
     Header(Header),
