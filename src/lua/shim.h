@@ -120,6 +120,9 @@ _Bool lunatik_event_arm(struct lunatik_event *event, unsigned long long ns);
 _Bool lunatik_event_disarm(struct lunatik_event *event);
 _Bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
+size_t lunatik_op_size(void);
+void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
+_Bool lunatik_op_start(struct lunatik_event *event);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 

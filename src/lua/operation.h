@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What waits for an event of the executor (src/kapi/event.c): the head of a timer and of an operation.
+ *
+ * Both are userdata. While the event is armed, or queued to be handled, the registry keeps the userdata (key:
+ * its address). A new kind of operation is a function that may sleep and the data it works on: operation.c does
+ * the rest, lunatik_event_take in timer.c hands the thread back.
+ */
+#ifndef LUNATIK_OPERATION_H
+#define LUNATIK_OPERATION_H
+
+#include "lua.h"
+#include "shim.h"
+
+struct lunatik_waiter {
+	lua_State *thread;	/* to be resumed when it is due, or NULL: a timer's callback is called */
+	unsigned long long period;	/* of a timer's loop, in nanoseconds; 0: once */
+	lua_Integer id;		/* of a timer with a number, 0 for none */
+	int live;		/* armed, or due and not yet handled */
+	int padding;
+	char event[];		/* struct lunatik_event, or the operation that begins with one */
+};
+
+static inline struct lunatik_event *lunatik_waiter_event(struct lunatik_waiter *w)
+{
+	return (struct lunatik_event *)w->event;
+}
+
+/*
+ * Pushes an operation with `size` bytes of data, which are not zeroed, and returns the data. `run` will be
+ * called with it in process context, without the state's lock, and may sleep; it must end by itself. May raise.
+ */
+void *lunatik_operation_push(lua_State *L, size_t size, void (*run)(void *data));
+
+/* The data of an operation. */
+void *lunatik_operation_data(struct lunatik_waiter *operation);
+
+/*
+ * Starts the operation on top and waits for it; then calls `k` with it on top again. lunatik_may_wait was asked
+ * before. To be returned from a C function.
+ */
+int lunatik_operation_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+#endif
