@@ -56,9 +56,10 @@ static void push_lines(lua_State *L)
 
 /*
  * A search has at index 1 the module's name, 2 the path, 3 what replaces `?`, 4 the table of lines, 5 the
- * file's name, 6 the file. This goes on at offset `at` of the path, and returns what `k` does; at the path's end 0.
+ * file's name, 6 the file. This gets the next file at or after offset `at` of the path and returns the offset
+ * where to go on, 0 when there was none; a wait goes on in `k`.
  */
-static int try_files(lua_State *L, lua_KContext at, int look, lua_KFunction k)
+static lua_KContext next_file(lua_State *L, lua_KContext at, int look, lua_KFunction k)
 {
 	const char *path = lua_tostring(L, 2);
 
@@ -79,10 +80,12 @@ static int try_files(lua_State *L, lua_KContext at, int look, lua_KFunction k)
 		name = luaL_gsub(L, lua_tostring(L, 5), "?", lua_tostring(L, 3));
 		lua_replace(L, 5);
 		if (is_below(name))
-			return lunatik_file_read(L, name, look, at, k);
+			break;
 		lua_pushfstring(L, "\n\tno file '%s' (not below " LUNATIK_MODULES ")", name);
 		add_line(L);
 	}
+	lunatik_file_read(L, lua_tostring(L, 5), look, at, k);
+	return at;
 }
 
 static void add_absent(lua_State *L)
@@ -91,28 +94,21 @@ static void add_absent(lua_State *L)
 	add_line(L);
 }
 
-static int has_looked(lua_State *L, int status, lua_KContext at);
-
-static int look_for_files(lua_State *L, lua_KContext at)
-{
-	int n = try_files(L, at, 1, has_looked);
-
-	if (n > 0)
-		return n;
-	lua_pushnil(L);
-	push_lines(L);
-	return 2;
-}
-
-static int has_looked(lua_State *L, int status, lua_KContext at)
+static int look_for_file(lua_State *L, int status, lua_KContext at)
 {
 	(void)status;
-	if (lunatik_file_status(L) == LUNATIK_FILE_READ) {
-		lua_settop(L, 5);
-		return 1;
+	while (at == 0 || lunatik_file_status(L) != LUNATIK_FILE_READ) {
+		if (at != 0)
+			add_absent(L);
+		at = next_file(L, at, 1, look_for_file);
+		if (at == 0) {
+			lua_pushnil(L);
+			push_lines(L);
+			return 2;
+		}
 	}
-	add_absent(L);
-	return look_for_files(L, at);
+	lua_settop(L, 5);
+	return 1;
 }
 
 /* package.searchpath(name, path [, sep [, rep]]) -> file name, or nil and a message */
@@ -132,7 +128,7 @@ static int search_path(lua_State *L)
 	lua_replace(L, 3);
 	lua_settop(L, 3);
 	lua_newtable(L);
-	return look_for_files(L, 0);
+	return look_for_file(L, LUA_OK, 0);
 }
 
 /* ============================================================================================ }
@@ -175,37 +171,27 @@ static int load_error(lua_State *L, const char *message)
 			  message);
 }
 
-static int has_read(lua_State *L, int status, lua_KContext at);
-
-static int read_files(lua_State *L, lua_KContext at)
+static int load_file(lua_State *L, int status, lua_KContext at)
 {
-	int n = try_files(L, at, 0, has_read);
-
-	if (n > 0)
-		return n;
-	push_lines(L);
-	return 1;
-}
-
-static int has_read(lua_State *L, int status, lua_KContext at)
-{
+	static const char *const why[] = {
+		[LUNATIK_FILE_IRREGULAR] = "not a regular file",
+		[LUNATIK_FILE_LONG] = "the file is too long",
+		[LUNATIK_FILE_NOMEM] = "not enough memory",
+		[LUNATIK_FILE_BROKEN] = "the file cannot be read",
+	};
 	struct source source;
 
-	switch (lunatik_file_status(L)) {
-	case LUNATIK_FILE_READ:
-		break;
-	case LUNATIK_FILE_ABSENT:
-		add_absent(L);
-		return read_files(L, at);
-	case LUNATIK_FILE_IRREGULAR:
-		return load_error(L, "not a regular file");
-	case LUNATIK_FILE_LONG:
-		return load_error(L, "the file is too long");
-	case LUNATIK_FILE_NOMEM:
-		return load_error(L, "not enough memory");
-	default:
-		return load_error(L, "the file cannot be read");
+	while (at == 0 || lunatik_file_status(L) == LUNATIK_FILE_ABSENT) {
+		if (at != 0)
+			add_absent(L);
+		at = next_file(L, at, 0, load_file);
+		if (at == 0) {
+			push_lines(L);
+			return 1;
+		}
 	}
+	if (lunatik_file_status(L) != LUNATIK_FILE_READ)
+		return load_error(L, why[lunatik_file_status(L)]);
 	source.text = lunatik_file_text(L, &source.len);
 	skip_first(&source);
 	lua_pushfstring(L, "@%s", lua_tostring(L, 5));
@@ -231,7 +217,7 @@ static int search_files(lua_State *L)
 		return luaL_error(L, "'package.path' must be a string");
 	luaL_gsub(L, lua_tostring(L, 1), ".", "/");
 	lua_newtable(L);
-	return read_files(L, 0);
+	return load_file(L, LUA_OK, 0);
 }
 
 static int search_preload(lua_State *L)
@@ -289,6 +275,7 @@ static int ask_searchers(lua_State *L, int status, lua_KContext n)
 {
 	const char *name = lua_tostring(L, 1);
 
+	(void)status;
 	for (; n == 0 || !lua_isfunction(L, 5); n++) {
 		if (n > 0 && lua_isstring(L, 5)) {
 			lua_settop(L, 5);
@@ -301,10 +288,10 @@ static int ask_searchers(lua_State *L, int status, lua_KContext n)
 		}
 		lua_pushvalue(L, 1);
 		lua_callk(L, 1, 2, n + 1, ask_searchers);
-		status = LUA_OK;
 	}
-	/* While this one waited, another coroutine may have loaded the module. */
-	if (status == LUA_YIELD && (lua_getfield(L, 2, name), lua_toboolean(L, -1)))
+	/* While this one waited, another may have loaded the module. */
+	lua_getfield(L, 2, name);
+	if (lua_toboolean(L, -1))
 		return 1;
 	lua_settop(L, 6);
 	lua_pushvalue(L, 1);

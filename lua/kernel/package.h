@@ -13,11 +13,11 @@
 #define LUNATIK_MODULES	"/lib/modules/lua"
 
 /*
- * Pushes a file, a userdata, and has it read, or only looked for; then calls `k` with it on top. To be
- * returned from a C function; `path` lies below LUNATIK_MODULES and is anchored. It may wait, and raises
- * "cannot wait here" where that is impossible.
+ * Pushes a file, a userdata, and has it read, or only looked for; `path` lies below LUNATIK_MODULES and is
+ * anchored. Returns when it is done, or does not return but calls `k` then, with the file on top. Raises "cannot
+ * wait here" where that is impossible.
  */
-int lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx, lua_KFunction k);
+void lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx, lua_KFunction k);
 
 /* The file on top: how it went, its text (until it is closed), its memory given back. None of them raises. */
 enum lunatik_file_status lunatik_file_status(lua_State *L);

@@ -10,7 +10,8 @@
  *
  * An operation is an event that is due when a work item of its own has done something that sleeps, for a
  * coroutine that waits for it. Operations of a state run side by side. `cancel` and the end of a state take
- * back what has not begun, and wait for what has: an operation must end by itself.
+ * back what has not begun, and wait for what has: an operation must end by itself. An operation that a task
+ * waits for (lunatik_op_run) stays idle as an event.
  *
  * Locks: the queue's, innermost, bottom halves off. Timers fire in softirq. The work item holds a
  * reference to the state while it is queued or runs.
@@ -131,6 +132,15 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 	INIT_WORK(&op->work, run_op);
 	op->run = run;
 	op->data = data;
+}
+
+/* Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. */
+void lunatik_op_run(struct lunatik_event *event)
+{
+	struct lunatik_op *op = container_of(event, struct lunatik_op, event);
+
+	queue_work(lunatik_workqueue(), &op->work);
+	flush_work(&op->work);
 }
 
 /* Starts an idle operation. Under the state's lock; false when the state is closing. */

@@ -123,6 +123,7 @@ void lunatik_event_done(struct lunatik_event *event);
 size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 bool lunatik_op_start(struct lunatik_event *event);
+void lunatik_op_run(struct lunatik_event *event);
 struct lunatik_queue *lunatik_queue_new(void *state);
 void lunatik_queue_collect(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);

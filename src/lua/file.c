@@ -29,19 +29,20 @@ static int collect(lua_State *L)
 	return 0;
 }
 
-int lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx, lua_KFunction k)
+void lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx, lua_KFunction k)
 {
 	struct lunatik_readfile *file;
 	size_t len = strlen(path) + 1;
 
-	if (!lunatik_may_wait(L)) {
+	luai_poll(L);
+	if (!lunatik_operation_possible(L)) {
 		/* The line that called, over require if need be. */
 		luaL_where(L, 1);
 		if (*lua_tostring(L, -1) == '\0')
 			luaL_where(L, 2);
 		lua_pushliteral(L, "cannot wait here");
 		lua_concat(L, 2);
-		return lua_error(L);
+		lua_error(L);
 	}
 	file = lunatik_operation_push(L, sizeof(*file) + len, lunatik_readfile_run);
 	memset(file, 0, sizeof(*file));
@@ -53,7 +54,7 @@ int lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
-	return lunatik_operation_wait(L, ctx, k);
+	lunatik_operation_wait(L, ctx, k);
 }
 
 enum lunatik_file_status lunatik_file_status(lua_State *L)

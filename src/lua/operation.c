@@ -39,6 +39,11 @@ void *lunatik_operation_push(lua_State *L, size_t size, void (*run)(void *data))
 	return lunatik_operation_data(operation);
 }
 
+int lunatik_operation_possible(lua_State *L)
+{
+	return lunatik_wait_here(lunatik_vm_of(L), NULL) || lunatik_may_wait(L);
+}
+
 static int go_on(lua_State *L, int status, lua_KContext ctx)
 {
 	struct continuation *c = continuation_of(lua_touserdata(L, -1));
@@ -50,14 +55,18 @@ static int go_on(lua_State *L, int status, lua_KContext ctx)
 	return c->k(L, status, c->ctx);
 }
 
-int lunatik_operation_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
+void lunatik_operation_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
 {
 	struct lunatik_waiter *operation = lua_touserdata(L, -1);
 
 	continuation_of(operation)->k = k;
 	continuation_of(operation)->ctx = ctx;
+	if (lunatik_wait_here(lunatik_vm_of(L), lunatik_waiter_event(operation))) {
+		luai_poll(L);
+		return;
+	}
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, operation);
 	operation->live = lunatik_op_start(lunatik_waiter_event(operation));
-	return lunatik_wait(L, 0, go_on);
+	lunatik_wait(L, 0, go_on);
 }

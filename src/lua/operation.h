@@ -35,10 +35,14 @@ void *lunatik_operation_push(lua_State *L, size_t size, void (*run)(void *data))
 /* The data of an operation. */
 void *lunatik_operation_data(struct lunatik_waiter *operation);
 
+/* True when an operation can be waited for: not in a hook, in lunatik.atomic or __gc, or below a C function. */
+int lunatik_operation_possible(lua_State *L);
+
 /*
- * Starts the operation on top and waits for it; then calls `k` with it on top again. lunatik_may_wait was asked
- * before. To be returned from a C function.
+ * Waits for the operation on top. Whoever waits for the script's outcome goes on waiting, and this returns when
+ * it is done; in the background the coroutine yields: this does not return, and `k` is called with the operation
+ * on top again. lunatik_operation_possible was asked before, and nothing has run since.
  */
-int lunatik_operation_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
+void lunatik_operation_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 #endif
