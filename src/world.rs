@@ -58,6 +58,18 @@ impl World {
         promise.grow(self, bytes)?;
         Ok(promise)
     }
+
+    /// Lends so many bytes of `totalmax`, for [`World::give_back`]. [`Error::NoMemory`]. Any context.
+    pub fn lend(&self, bytes: usize) -> Result {
+        let grown = |sum: usize| sum.checked_add(bytes).filter(|sum| *sum <= params::totalmax());
+        let order = Ordering::Relaxed;
+        self.promised.fetch_update(order, order, grown).map(|_| ()).map_err(|_| Error::NoMemory)
+    }
+
+    /// What was lent.
+    pub fn give_back(&self, bytes: usize) {
+        self.promised.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A part of `totalmax` that belongs to a state; dropping it gives it back. Any context.
@@ -72,17 +84,15 @@ impl Promise {
     /// Makes it at least so many bytes. One caller at a time.
     pub fn grow(&self, world: &World, bytes: usize) -> Result {
         let more = bytes.saturating_sub(self.bytes());
-        let grown = |sum: usize| sum.checked_add(more).filter(|sum| *sum <= params::totalmax());
-        let order = Ordering::Relaxed;
-        world.promised.fetch_update(order, order, grown).map_err(|_| Error::NoMemory)?;
-        self.0.fetch_add(more, order);
+        world.lend(more)?;
+        self.0.fetch_add(more, Ordering::Relaxed);
         Ok(())
     }
 
     /// Makes it at most so many bytes. One caller at a time.
     pub fn shrink(&self, world: &World, bytes: usize) {
         let less = self.bytes().saturating_sub(bytes);
-        world.promised.fetch_sub(less, Ordering::Relaxed);
+        world.give_back(less);
         self.0.fetch_sub(less, Ordering::Relaxed);
     }
 }

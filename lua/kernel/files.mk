@@ -14,11 +14,11 @@ lua-here := lua/kernel
 
 LUA_CORE := lapi lcode lctype ldebug ldo lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable ltm lvm lzio
 LUA_LIBS := lauxlib lbaselib ldblib lmathlib lstrlib ltablib lutf8lib
-LUA_OWN := init mathbits numbers oslib port
+LUA_OWN := init mathbits numbers oslib package port
 
 lua-objs := $(addprefix $(lua-stage)/lua/,$(addsuffix .o,$(LUA_CORE) $(LUA_LIBS)))
 lua-objs += $(addprefix $(lua-here)/,$(addsuffix .o,$(LUA_OWN)))
-lua-objs += $(addprefix src/lua/,coroutine.o generation.o shim.o timer.o)
+lua-objs += $(addprefix src/lua/,coroutine.o file.o generation.o operation.o shim.o timer.o)
 softfloat-objs := $(lua-here)/softfloat/libcalls.o
 setjmp-objs := $(lua-here)/arch/x86/setjmp.o
 

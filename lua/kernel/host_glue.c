@@ -14,6 +14,7 @@
 #include "lua.h"
 #include "lauxlib.h"
 #include "host_glue.h"
+#include "package.h"
 
 void (*host_on_break)(lua_State *L);
 void (*host_on_print)(const char *line, size_t len);
@@ -90,6 +91,67 @@ void lunatik_abort(const char *what, const char *file, int line)
 	fprintf(stderr, "%s:%d: %s\n", file, line, what);
 	abort();
 }
+
+/* {=== files of modules: read at once, with no wait ========================================== */
+
+const char *host_modules = LUNATIK_MODULES;
+
+struct file {
+	enum lunatik_file_status status;
+	size_t len;
+	char text[];
+};
+
+void lunatik_file_read(lua_State *L, const char *path, int look, lua_KContext ctx, lua_KFunction k)
+{
+	char name[4096];
+	struct file *file;
+	long size = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%s%s", host_modules, path + strlen(LUNATIK_MODULES));
+	f = fopen(name, "rb");
+	if (f != NULL && !look && fseek(f, 0, SEEK_END) == 0)
+		size = ftell(f);
+	if (f != NULL)
+		fclose(f);
+	/* This may raise: nothing is open. */
+	file = lua_newuserdata(L, sizeof(*file) + (size_t)size);
+	file->status = f == NULL ? LUNATIK_FILE_ABSENT : LUNATIK_FILE_READ;
+	file->len = (size_t)size;
+	if (size > 0) {
+		f = fopen(name, "rb");
+		if (f == NULL || fread(file->text, 1, file->len, f) != file->len)
+			file->status = LUNATIK_FILE_BROKEN;
+		if (f != NULL)
+			fclose(f);
+	}
+	(void)ctx;
+	(void)k;
+}
+
+enum lunatik_file_status lunatik_file_status(lua_State *L)
+{
+	return ((struct file *)lua_touserdata(L, -1))->status;
+}
+
+const char *lunatik_file_text(lua_State *L, size_t *len)
+{
+	struct file *file = lua_touserdata(L, -1);
+
+	*len = file->len;
+	return file->text;
+}
+
+void lunatik_file_close(lua_State *L)
+{
+	struct file *file = lua_touserdata(L, -1);
+
+	memset(file->text, 0xdd, file->len);
+	file->len = 0;
+}
+
+/* ============================================================================================ } */
 
 const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },

@@ -13,6 +13,9 @@ extern void (*host_on_break)(struct lua_State *L);
 /* Called by print with each line in place of writing it to standard output. */
 extern void (*host_on_print)(const char *line, size_t len);
 
+/* The folder that stands for that of the module files (package.h). */
+extern const char *host_modules;
+
 /* Above 0: numbers print as "0", and take the C stack that the module's own conversion takes. */
 extern int host_plain_text;
 

@@ -2,8 +2,8 @@
 /*
  * Opens the libraries of a new state: the standard ones of this port, then the module's own.
  *
- * It replaces linit.c of the distribution. io and package are missing by design; `require` is one of
- * the module's own. Runs in a protected call, with the state's lock held or before anybody has it.
+ * It replaces linit.c of the distribution. io is missing by design. Runs in a protected call, with the
+ * state's lock held or before anybody has it.
  */
 #include "lua.h"
 
@@ -12,6 +12,7 @@
 
 static const luaL_Reg standard[] = {
 	{ "_G", luaopen_base },
+	{ LUA_LOADLIBNAME, luaopen_package },
 	{ LUA_COLIBNAME, luaopen_coroutine },
 	{ LUA_TABLIBNAME, luaopen_table },
 	{ LUA_OSLIBNAME, luaopen_os },

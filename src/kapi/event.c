@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of a state: timers that, once due, are handled one after another by its work item.
+ * Events of a state: timers and operations that, once due, are handled one after another by its work item.
  *
- * An event is in one place at a time: idle, armed (its timer runs), ready (queued), or running (in the
- * hands of the work item). Its memory is the state's and is kept by Lua until it is idle for good.
- * Under a state's lock nothing waits for a timer: who disarms an event whose timer fires just now has
- * it queued as void, and the work item, which may sleep, waits for the timer to be over before it
+ * An event is in one place at a time: idle, armed (its timer or its operation runs), ready (queued), or
+ * running (in the hands of the state's work item). Its memory is the state's and is kept by Lua until it is
+ * idle for good. Under a state's lock nothing waits for a timer: who disarms an event whose timer fires just
+ * now has it queued as void, and the work item, which may sleep, waits for the timer to be over before it
  * touches any event.
+ *
+ * An operation is an event that is due when a work item of its own has done something that sleeps, for a
+ * coroutine that waits for it. Operations of a state run side by side. `cancel` and the end of a state take
+ * back what has not begun, and wait for what has: an operation must end by itself. An operation that a task
+ * waits for (lunatik_op_run) stays idle as an event.
  *
  * Locks: the queue's, innermost, bottom halves off. Timers fire in softirq. The work item holds a
  * reference to the state while it is queued or runs.
@@ -26,6 +31,7 @@ struct lunatik_event {
 	struct lunatik_queue *queue;
 	enum place place;
 	bool sleeper;			/* a waiting coroutine: `cancel` wakes it */
+	bool operation;			/* it lies in a struct lunatik_op */
 	bool cancelled;			/* disarmed too late: it is to be let go, not handled */
 };
 
@@ -37,6 +43,14 @@ struct lunatik_queue {
 	void *state;
 	bool closing;
 	bool collect;		/* garbage is to be collected */
+};
+
+/* An event comes first: the pointer to either is that to the other. */
+struct lunatik_op {
+	struct lunatik_event event;
+	struct work_struct work;
+	void (*run)(void *data);
+	void *data;
 };
 
 size_t lunatik_event_size(void)
@@ -55,8 +69,8 @@ static void kick(struct lunatik_queue *queue)
 		lunatik_state_put(queue->state);
 }
 
-/* Queues an armed event whose time has not come. Under the queue's lock. */
-static void make_ready(struct lunatik_event *event)
+/* Queues an armed event before its time. Under the queue's lock. */
+static void expire(struct lunatik_event *event)
 {
 	/* Should it fire just now, it finds itself queued; the work item waits for it. */
 	hrtimer_try_to_cancel(&event->timer);
@@ -64,19 +78,40 @@ static void make_ready(struct lunatik_event *event)
 	event->place = READY;
 }
 
-static enum hrtimer_restart event_due(struct hrtimer *timer)
+/* An event is due, unless it was disarmed or woken just now. Softirq or process context. */
+static void make_ready(struct lunatik_event *event)
 {
-	struct lunatik_event *event = container_of(timer, struct lunatik_event, timer);
 	struct lunatik_queue *queue = event->queue;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	if (event->place == ARMED) {
 		list_move_tail(&event->link, &queue->ready);
 		event->place = READY;
 		kick(queue);
 	}
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
+}
+
+static enum hrtimer_restart event_due(struct hrtimer *timer)
+{
+	make_ready(container_of(timer, struct lunatik_event, timer));
 	return HRTIMER_NORESTART;
+}
+
+static void run_op(struct work_struct *work)
+{
+	struct lunatik_op *op = container_of(work, struct lunatik_op, work);
+
+	op->run(op->data);
+	make_ready(&op->event);
+}
+
+/* Waits until neither timer nor operation touches the event any more. Sleeps. */
+static void settle(struct lunatik_event *event)
+{
+	hrtimer_cancel(&event->timer);
+	if (event->operation)
+		cancel_work_sync(&container_of(event, struct lunatik_op, event)->work);
 }
 
 /* Makes an idle event in the memory given. */
@@ -87,7 +122,51 @@ void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue
 	event->queue = queue;
 	event->place = IDLE;
 	event->sleeper = sleeper;
+	event->operation = false;
 	event->cancelled = false;
+}
+
+size_t lunatik_op_size(void)
+{
+	return sizeof(struct lunatik_op);
+}
+
+/* Makes an idle operation in the memory given; `run(data)` will be called in process context. */
+void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data)
+{
+	struct lunatik_op *op = container_of(event, struct lunatik_op, event);
+
+	lunatik_event_init(event, queue, true);
+	event->operation = true;
+	INIT_WORK(&op->work, run_op);
+	op->run = run;
+	op->data = data;
+}
+
+/* Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. */
+void lunatik_op_run(struct lunatik_event *event)
+{
+	struct lunatik_op *op = container_of(event, struct lunatik_op, event);
+
+	queue_work(lunatik_workqueue(), &op->work);
+	flush_work(&op->work);
+}
+
+/* Starts an idle operation. Under the state's lock; false when the state is closing. */
+bool lunatik_op_start(struct lunatik_event *event)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool open;
+
+	spin_lock_bh(&queue->lock);
+	open = !queue->closing;
+	if (open) {
+		list_add_tail(&event->link, &queue->armed);
+		event->place = ARMED;
+		queue_work(lunatik_workqueue(), &container_of(event, struct lunatik_op, event)->work);
+	}
+	spin_unlock_bh(&queue->lock);
+	return open;
 }
 
 /* Arms an idle or running event. Under the state's lock; false when the state is closing. */
@@ -149,7 +228,7 @@ void lunatik_event_expire(struct lunatik_event *event)
 
 	spin_lock_bh(&queue->lock);
 	if (event->place == ARMED) {
-		make_ready(event);
+		expire(event);
 		kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
@@ -192,7 +271,7 @@ static void handle_events(struct work_struct *work)
 			break;
 		if (!event)
 			continue;
-		hrtimer_cancel(&event->timer);
+		settle(event);
 		lunatik_state_event(queue->state, event, mark);
 	}
 	lunatik_state_put(queue->state);
@@ -218,7 +297,7 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 	list_for_each_entry_safe(event, next, &queue->armed, link) {
 		if (!event->sleeper)
 			continue;
-		make_ready(event);
+		expire(event);
 	}
 	if (!list_empty(&queue->ready))
 		kick(queue);
@@ -233,7 +312,7 @@ void lunatik_queue_stop(struct lunatik_queue *queue)
 	spin_unlock_bh(&queue->lock);
 }
 
-/* After lunatik_queue_stop: waits until the event that runs is over and no timer is left. Sleeps. */
+/* After lunatik_queue_stop: waits until the event that runs is over and nothing is armed. Sleeps. */
 void lunatik_queue_drain(struct lunatik_queue *queue)
 {
 	if (cancel_work_sync(&queue->work))
@@ -251,7 +330,7 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 		spin_unlock_bh(&queue->lock);
 		if (!event)
 			return;
-		hrtimer_cancel(&event->timer);
+		settle(event);
 	}
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The events of a state (src/kapi/event.c): timers whose work is done one after another.
+//! The events of a state (src/kapi/event.c): timers and operations whose outcome is handled one after another.
 
 use crate::error::{Error, Result};
 use crate::state::State;
+use crate::world::WORLD;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::sync::{Arc, ArcBorrow};
@@ -100,4 +101,17 @@ unsafe extern "C" fn lunatik_state_collect(state: *mut c_void, mark: u32) {
 unsafe extern "C" fn lunatik_state_event(state: *mut c_void, event: *mut c_void, mark: u32) {
     // SAFETY: The work item holds a reference.
     unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.event(Due(event), mark);
+}
+
+/// A part of `totalmax` for what an operation brings.
+#[no_mangle]
+unsafe extern "C" fn lunatik_lend(size: usize) -> bool {
+    WORLD.get().is_some_and(|world| world.lend(size).is_ok())
+}
+
+#[no_mangle]
+unsafe extern "C" fn lunatik_give_back(size: usize) {
+    if let Some(world) = WORLD.get() {
+        world.give_back(size);
+    }
 }

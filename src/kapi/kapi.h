@@ -121,6 +121,10 @@ bool lunatik_event_disarm(struct lunatik_event *event);
 bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
+size_t lunatik_op_size(void);
+void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
+bool lunatik_op_start(struct lunatik_event *event);
+void lunatik_op_run(struct lunatik_event *event);
 struct lunatik_queue *lunatik_queue_new(void *state);
 void lunatik_queue_collect(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);
@@ -136,6 +140,9 @@ void lunatik_state_collect(void *state, u32 mark);
 u32 lunatik_state_mark(void *state);
 /* Rust's: one reference more. Any context. */
 void lunatik_state_get(void *state);
+/* Rust's: takes a part of `totalmax`, in bytes, if there is as much; gives it back. Any context. */
+bool lunatik_lend(size_t size);
+void lunatik_give_back(size_t size);
 
 struct workqueue_struct *lunatik_workqueue(void);
 

@@ -158,6 +158,9 @@ _Bool lunatik_event_disarm(struct lunatik_event *event);
 _Bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
+size_t lunatik_op_size(void);
+void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
+_Bool lunatik_op_start(struct lunatik_event *event);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 
@@ -182,6 +185,12 @@ enum lunatik_why {
  */
 #define LUNATIK_PRINT_PIECE 4096
 int lunatik_print_text(struct lunatik_vm *vm, const char *text, size_t len);
+
+/*
+ * Has the task that runs Lua wait for an operation, outside of the lock, if somebody waits for the outcome of
+ * what runs: 1 when that was so. A NULL only asks. It is a break.
+ */
+int lunatik_wait_here(struct lunatik_vm *vm, struct lunatik_event *operation);
 
 /* The state's name, terminated; for lunatik.name(). */
 const char *lunatik_vm_name(struct lunatik_vm *vm);

@@ -3,8 +3,8 @@
  * The timer library, in the words of its two ancestors: create and destroy (milliseconds, an object),
  * sleep, timeout, loop and close (seconds, a number).
  *
- * A timer is a userdata whose memory holds the kernel's event. While it is armed, or queued to be
- * handled, the registry keeps it (key: its address); its callback and arguments are its user value.
+ * A timer is a userdata whose memory holds the kernel's event (operation.h). While it is armed, or queued
+ * to be handled, the registry keeps it (key: its address); its callback and arguments are its user value.
  * Context: under the state's lock; timers have the resolution of hrtimers.
  */
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include "lua.h"
 
 #include "lauxlib.h"
+#include "operation.h"
 #include "shim.h"
 
 #define TIMER "ltimer"
@@ -22,22 +23,6 @@
 
 /* The registry's key of the table of numbered timers. */
 static const char numbered;
-
-struct timer {
-	struct lunatik_registration registration;
-	unsigned long long due;	/* how long after it was armed, in nanoseconds */
-	lua_State *thread;	/* to be resumed when it is due, or NULL: the callback is called */
-	unsigned long long period;	/* of a loop, in nanoseconds; 0: once */
-	lua_Integer id;		/* of timeout and loop, 0 for none */
-	int live;		/* staged, armed, or due and not yet handled */
-	int padding;
-	char event[];		/* struct lunatik_event */
-};
-
-static struct lunatik_event *event_of(struct timer *t)
-{
-	return (struct lunatik_event *)t->event;
-}
 
 static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
 {
@@ -51,54 +36,54 @@ static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
 	return (unsigned long long)(lua_Integer)ns;
 }
 
-static void let_go(lua_State *L, struct timer *t);
-static void stop(lua_State *L, struct timer *t);
+static void let_go(lua_State *L, struct lunatik_waiter *t);
+static void stop(lua_State *L, struct lunatik_waiter *t);
 
-static struct timer *timer_of_registration(struct lunatik_registration *r)
+static struct lunatik_waiter *timer_of_registration(struct lunatik_registration *r)
 {
-	return (struct timer *)((char *)r - offsetof(struct timer, registration));
+	return (struct lunatik_waiter *)((char *)r - offsetof(struct lunatik_waiter, registration));
 }
 
 static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
-	struct timer *t = timer_of_registration(r);
+	struct lunatik_waiter *t = timer_of_registration(r);
 
-	if (!lunatik_event_arm(event_of(t), t->due))
+	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
 		let_go(vm->aux, t);
 }
 
 /* Ends a timer; what waits is woken, to be ended. */
 static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
-	struct timer *t = timer_of_registration(r);
+	struct lunatik_waiter *t = timer_of_registration(r);
 
 	if (t->thread == NULL) {
 		stop(vm->aux, t);
 		return;
 	}
 	lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
-	lunatik_event_expire(event_of(t));
+	lunatik_event_expire(lunatik_waiter_event(t));
 }
 
-static const struct lunatik_registration_ops timer_ops = { publish, withdraw };
+const struct lunatik_registration_ops lunatik_waiter_ops = { publish, withdraw };
 
 /* Pushes an idle timer. */
-static struct timer *new_timer(lua_State *L, lua_State *thread)
+static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
 {
-	struct timer *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
+	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
 
-	lunatik_registration_init(&t->registration, &timer_ops);
+	lunatik_registration_init(&t->registration, &lunatik_waiter_ops);
 	t->thread = thread;
 	t->period = 0;
 	t->id = 0;
 	t->live = 0;
-	lunatik_event_init(event_of(t), lunatik_vm_of(L)->queue, thread != NULL);
+	lunatik_event_init(lunatik_waiter_event(t), lunatik_vm_of(L)->queue, thread != NULL);
 	luaL_setmetatable(L, TIMER);
 	return t;
 }
 
 /* Arms the timer on top of the stack, now or when its script is published, and has the registry keep it. */
-static void arm(lua_State *L, struct timer *t, unsigned long long ns)
+static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 {
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
@@ -116,11 +101,11 @@ static void arm(lua_State *L, struct timer *t, unsigned long long ns)
 		t->due = 0;
 		break;
 	}
-	if (!lunatik_event_arm(event_of(t), t->due))
+	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
 		let_go(L, t);
 }
 
-static void let_go(lua_State *L, struct timer *t)
+static void let_go(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	lunatik_registration_remove(&t->registration);
@@ -136,18 +121,18 @@ static void let_go(lua_State *L, struct timer *t)
 }
 
 /* Ends a live timer. */
-static void stop(lua_State *L, struct timer *t)
+static void stop(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	t->period = 0;
-	if (lunatik_event_disarm(event_of(t)))
+	if (lunatik_event_disarm(lunatik_waiter_event(t)))
 		let_go(L, t);
 }
 
 /* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
-static struct timer *new_callback(lua_State *L, int from)
+static struct lunatik_waiter *new_callback(lua_State *L, int from)
 {
-	struct timer *t;
+	struct lunatik_waiter *t;
 	int top = lua_gettop(L), i;
 
 	luaL_checktype(L, top, LUA_TFUNCTION);
@@ -178,7 +163,7 @@ static int timer_create(lua_State *L)
 /* timer.destroy(timer) -> true, or nil and a message */
 static int timer_destroy(lua_State *L)
 {
-	struct timer *t = luaL_checkudata(L, 1, TIMER);
+	struct lunatik_waiter *t = luaL_checkudata(L, 1, TIMER);
 
 	if (!t->live) {
 		lua_pushnil(L);
@@ -191,7 +176,7 @@ static int timer_destroy(lua_State *L)
 }
 
 /* Gives the timer on top a number, arms it and leaves the number. */
-static int arm_numbered(lua_State *L, struct timer *t, unsigned long long ns)
+static int arm_numbered(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 {
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &numbered);
 	t->id = ++lunatik_vm_of(L)->timers;
@@ -216,7 +201,7 @@ static int timer_loop(lua_State *L)
 {
 	unsigned long long first = nanoseconds(L, 1, 1e9);
 	unsigned long long period = nanoseconds(L, 2, 1e9);
-	struct timer *t = new_callback(L, 3);
+	struct lunatik_waiter *t = new_callback(L, 3);
 
 	if (first == 0 && period == 0)
 		return 0;
@@ -228,7 +213,7 @@ static int timer_loop(lua_State *L)
 static int timer_close(lua_State *L)
 {
 	lua_Integer id = luaL_checkinteger(L, 1);
-	struct timer *t;
+	struct lunatik_waiter *t;
 
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &numbered);
 	lua_rawgeti(L, -1, id);
@@ -288,14 +273,14 @@ int lunatik_open_timer(lua_State *L)
 
 /* --- what the executor calls when an event is due --- */
 
-static struct timer *timer_of(struct lunatik_event *event)
+static struct lunatik_waiter *timer_of(struct lunatik_event *event)
 {
-	return (struct timer *)((char *)event - offsetof(struct timer, event));
+	return (struct lunatik_waiter *)((char *)event - offsetof(struct lunatik_waiter, event));
 }
 
 unsigned int lunatik_event_mark(struct lunatik_event *event)
 {
-	struct timer *t = timer_of(event);
+	struct lunatik_waiter *t = timer_of(event);
 
 	return t->thread ? lunatik_mark(t->thread) : 0;
 }
@@ -320,7 +305,7 @@ static int unpack_callback(lua_State *L)
 static int prepare(lua_State *L)
 {
 	lua_State *thread = lua_touserdata(L, 1);
-	struct timer *t = lua_touserdata(L, 2);
+	struct lunatik_waiter *t = lua_touserdata(L, 2);
 	int n;
 
 	lua_rawgetp(L, LUA_REGISTRYINDEX, t);
@@ -332,10 +317,10 @@ static int prepare(lua_State *L)
 	lua_xmove(L, thread, n);
 	/* Nothing raises from here on. */
 	if (t->period != 0) {
-		if (!lunatik_event_arm(event_of(t), t->period))
+		if (!lunatik_event_arm(lunatik_waiter_event(t), t->period))
 			let_go(L, t);
 	} else {
-		lunatik_event_done(event_of(t));
+		lunatik_event_done(lunatik_waiter_event(t));
 		let_go(L, t);
 	}
 	return 0;
@@ -343,7 +328,7 @@ static int prepare(lua_State *L)
 
 int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_State **thread)
 {
-	struct timer *t = timer_of(event);
+	struct lunatik_waiter *t = timer_of(event);
 	lua_State *L = vm->aux;
 
 	if (lunatik_event_cancelled(event)) {
@@ -370,7 +355,7 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 		*thread = NULL;
 	}
 	/* No memory for a callback: it is lost, and told; a loop goes on. */
-	if (t->live && (t->period == 0 || !lunatik_event_arm(event_of(t), t->period))) {
+	if (t->live && (t->period == 0 || !lunatik_event_arm(lunatik_waiter_event(t), t->period))) {
 		lunatik_event_done(event);
 		let_go(L, t);
 	}

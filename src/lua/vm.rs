@@ -33,6 +33,7 @@ use kernel::sync::Arc;
 extern "C" {
     fn lunatik_guard_enter(flag: *mut c_int) -> *mut c_int;
     fn lunatik_guard_leave(outer: *mut c_int);
+    fn lunatik_op_run(event: *mut c_void);
 }
 
 /// What an operator reads in `stats`.
@@ -120,6 +121,8 @@ struct Entry {
     deadline: u64,
     /// Which `__gc` or `atomic` the deadline is for.
     section: c_int,
+    /// What its task waits for at this break.
+    operation: *mut c_void,
     ended: c_int,
 }
 
@@ -438,6 +441,7 @@ impl Vm {
             since: 0,
             deadline: 0,
             section: 0,
+            operation: core::ptr::null_mut(),
             ended: end::DONE,
         }
     }
@@ -649,6 +653,10 @@ unsafe extern "C" fn lunatik_task_main(arg: *mut c_void) {
         vm.spin.unlock();
     }
     log::drain();
+    if !entry.operation.is_null() {
+        // SAFETY: The operation's userdata is on the stack of the thread that breaks.
+        unsafe { lunatik_op_run(entry.operation) };
+    }
     sync::resched();
     // Without memory the state goes on with what it has.
     let _ = vm.supply();
@@ -717,6 +725,27 @@ unsafe extern "C" fn lunatik_slice_over(raw: *mut RawVm) -> c_int {
             (*inner).stats.overruns += 1;
         }
         why::OVERRUN
+    }
+}
+
+/// Has the task wait for an operation at a break, if somebody waits for the outcome of what runs: then 1. A
+/// null pointer only asks.
+#[no_mangle]
+unsafe extern "C" fn lunatik_wait_here(raw: *mut RawVm, operation: *mut c_void) -> c_int {
+    // SAFETY: As in `lunatik_slice_over`.
+    unsafe {
+        let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
+        let entry = (*inner).entry;
+        if entry.is_null() || !(*entry).is_request() || (*inner).raw.ext.nobreak > 0 || (*entry).why != why::GO_ON {
+            return 0;
+        }
+        if !operation.is_null() {
+            (*entry).operation = operation;
+            (*entry).deadline = 0;
+            stack::run_on_task(entry.cast(), &(*entry).span);
+            (*entry).operation = core::ptr::null_mut();
+        }
+        1
     }
 }
 

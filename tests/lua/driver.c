@@ -569,7 +569,7 @@ static int cmd_depth(int argc, char **argv)
 static int cmd_memory(void)
 {
 	static const luaL_Reg libs[] = {
-		{ "_G", luaopen_base }, { LUA_COLIBNAME, luaopen_coroutine }, { LUA_TABLIBNAME, luaopen_table },
+		{ "_G", luaopen_base }, { LUA_LOADLIBNAME, luaopen_package }, { LUA_COLIBNAME, luaopen_coroutine }, { LUA_TABLIBNAME, luaopen_table },
 		{ LUA_OSLIBNAME, luaopen_os }, { LUA_STRLIBNAME, luaopen_string }, { LUA_UTF8LIBNAME, luaopen_utf8 },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_DBLIBNAME, luaopen_debug },
 	};
@@ -612,9 +612,21 @@ static int cmd_canary(void)
 
 /* ============================================================================================ } */
 
+/* Scripts find their modules in the folder `modules` beside them. */
+static void find_modules(const char *script)
+{
+	static char folder[4096];
+	const char *slash = strrchr(script, '/');
+
+	snprintf(folder, sizeof(folder), "%.*s/modules", slash ? (int)(slash - script) : 1, slash ? script : ".");
+	host_modules = folder;
+}
+
 int lunatik_host_main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc >= 3)
+		find_modules(argv[2]);
 	if (argc >= 3 && strcmp(argv[1], "run") == 0)
 		return cmd_run(argc - 2, argv + 2);
 	if (argc >= 3 && strcmp(argv[1], "sweep") == 0)
