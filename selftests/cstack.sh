@@ -90,7 +90,8 @@ ends "a pattern of 50,000 optional characters" EINVAL "pattern too complex" 'ret
 
 # --- finalizers, and Lua's own stack (a million values, 16 MiB) ---
 
-ctl "destroy $s" "create $s 48M"; is "a state of 48 MiB" "$ERR" ""
+# A stack that shrinks gives back a block a call in one step; on the debug kernel 200,000 of them take twenty seconds.
+ctl "destroy $s" "create $s $( [[ $DEBUG ]] && echo 4M || echo 48M)"; is "a state with room for them" "$ERR" ""
 
 works "finalizers that make finalizers" ok 'local n = 0 local function make() setmetatable({}, {__gc = function() n = n + 1 make() end}) end make()
 	for i = 1, 50 do pcall(collectgarbage) end return n >= 10 and "ok" or n'

@@ -273,7 +273,7 @@ results = [Writer(name, "local n = 0 for i = 1, 300000 do n = n + i end return n
 equal([w.result(200) for w in results], [("done", "45000150000\t%s\n" % name) for name in (s, other, s)], "long scripts side by side come to their results")
 now = stats(s)
 check(int(now["slices"]) > 10, "slices are counted", now)
-check(0 < int(now["longest_hold_ns"]) < 10 ** 9, "the longest hold is measured", now)
+check(0 < int(now["longest_hold_ns"]) < 10 ** 10, "the longest hold is measured", now)
 diag("longest hold of the lock, with everything above: %d us" % (int(now["longest_hold_ns"]) // 1000))
 
 # --- what cannot be sliced has a budget ---
