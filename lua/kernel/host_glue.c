@@ -13,6 +13,7 @@
 
 #include "lua.h"
 #include "lauxlib.h"
+#include "memlib.h"
 #include "host_glue.h"
 
 void (*host_on_break)(lua_State *L);
@@ -92,6 +93,7 @@ void lunatik_abort(const char *what, const char *file, int line)
 }
 
 const struct lunatik_lib lunatik_libs[] = {
+	{ "memory", lunatik_open_memory },
 	{ NULL, NULL },
 };
 

@@ -27,6 +27,7 @@
 #include "lauxlib.h"
 #include "lualib.h"
 #include "host_glue.h"
+#include "memlib.h"
 
 void host_move_stack(lua_State *L);
 int host_stack_slots(lua_State *L);
@@ -377,7 +378,8 @@ static int cmd_sweep(int argc, char **argv)
 		}
 		if (status == LUA_OK)
 			caught++;		/* the script itself dealt with it */
-		else if (status == LUA_ERRMEM || strstr(message, "not enough memory") || strstr(message, "stack overflow"))
+		else if (status == LUA_ERRMEM || strstr(message, "not enough memory") ||
+			 strstr(message, "out of memory") || strstr(message, "stack overflow"))
 			clean++;
 		else
 			fail("allocation %ld: status %d: %s", n, status, message);
@@ -572,6 +574,7 @@ static int cmd_memory(void)
 		{ "_G", luaopen_base }, { LUA_COLIBNAME, luaopen_coroutine }, { LUA_TABLIBNAME, luaopen_table },
 		{ LUA_OSLIBNAME, luaopen_os }, { LUA_STRLIBNAME, luaopen_string }, { LUA_UTF8LIBNAME, luaopen_utf8 },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_DBLIBNAME, luaopen_debug },
+		{ "memory", lunatik_open_memory },
 	};
 	struct host h = { .limit = 0 };
 	size_t before;
