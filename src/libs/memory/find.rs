@@ -8,7 +8,7 @@
 //! may not be seen.
 
 /// Comparisons in one step.
-const STEP: usize = 1 << 14;
+const STEP: usize = 1 << 12;
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
