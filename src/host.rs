@@ -7,6 +7,7 @@
 
 pub mod alloc;
 pub mod error;
+pub mod libs;
 pub mod name;
 pub mod ring;
 pub mod softfloat;
@@ -17,5 +18,6 @@ pub mod ctl {
 }
 /// What Lua's C code calls in Rust, as far as it is pure.
 pub mod lua {
+    pub mod memlib;
     pub mod text;
 }

@@ -26,6 +26,7 @@ mod error;
 #[allow(unsafe_code)]
 mod kapi;
 mod klua;
+mod libs;
 mod log;
 #[allow(unsafe_code)]
 mod lua;

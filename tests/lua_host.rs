@@ -13,12 +13,12 @@ use std::sync::Mutex;
 
 /// Scripts that behave the same however often others use the state meanwhile.
 const CALM: &[&str] = &[
-    "all", "clock", "coroutines", "debugging", "errors", "gc", "language", "meta", "parser",
-    "strings", "tables",
+    "all", "clock", "coroutines", "debugging", "errors", "gc", "language", "memory_small",
+    "meta", "parser", "strings", "tables",
 ];
 
 /// Scripts small enough for a full collection at every allocation.
-const SMALL: &[&str] = &["all", "clock", "coroutines", "debugging", "meta"];
+const SMALL: &[&str] = &["all", "clock", "coroutines", "debugging", "memory_small", "meta"];
 
 /// Scripts whose outcome another entry's collector steps would change, or that would take too long with breaks.
 const ALONE: &[&str] = &["gc_error", "overflow"];
@@ -128,11 +128,26 @@ fn scripts_pass_with_a_collection_at_every_allocation() {
 #[test]
 fn every_allocation_may_fail() {
     succeed("check", "sweep", &paths(&["all"]));
+    succeed("check", "sweep", &paths(&["memory_small"]));
 }
 
 #[test]
 fn every_allocation_may_fail_while_the_stack_moves() {
     succeed("hard", "sweep", &paths(&["meta_small"]));
+}
+
+/// The script that the kernel selftest runs, too.
+#[test]
+fn the_memory_library_does_what_its_documents_say() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("selftests/scripts/memory.lua");
+    for variant in ["plain", "check"] {
+        let text = succeed(variant, "run", &[script.clone()]);
+        let wrong: Vec<&str> = text.lines().filter(|line| line.starts_with("not ok")).collect();
+        let right = text.lines().filter(|line| line.starts_with("ok ")).count();
+        assert!(wrong.is_empty() && right > 200, "{variant}: {right} good, {}", wrong.join("\n"));
+    }
+    succeed("check", "storm", &[script]);
+    succeed("check", "lend", &[]);
 }
 
 #[test]
@@ -143,6 +158,7 @@ fn breaks_change_nothing() {
 #[test]
 fn every_break_may_end_the_script() {
     succeed("check", "kill", &paths(&["all"]));
+    succeed("check", "kill", &paths(&["memory_small"]));
 }
 
 #[test]

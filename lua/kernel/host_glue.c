@@ -13,6 +13,7 @@
 
 #include "lua.h"
 #include "lauxlib.h"
+#include "memlib.h"
 #include "host_glue.h"
 #include "package.h"
 
@@ -154,6 +155,7 @@ void lunatik_file_close(lua_State *L)
 /* ============================================================================================ } */
 
 const struct lunatik_lib lunatik_libs[] = {
+	{ "memory", lunatik_open_memory },
 	{ NULL, NULL },
 };
 

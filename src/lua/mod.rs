@@ -6,6 +6,7 @@
 //! (`shim.c`); what Lua calls in Rust returns what is to be done.
 
 pub mod ffi;
+mod memlib;
 pub mod memory;
 mod text;
 pub mod vm;

@@ -12,6 +12,7 @@
 #include "lua.h"
 #include "lauxlib.h"
 #include "lualib.h"
+#include "memlib.h"
 #include "shim.h"
 
 /* The parser sees this much source between two chances to break. */
@@ -381,6 +382,7 @@ static int open_lunatik(lua_State *L)
 
 const struct lunatik_lib lunatik_libs[] = {
 	{ "lunatik", open_lunatik },
+	{ "memory", lunatik_open_memory },
 	{ "timer", lunatik_open_timer },
 	{ NULL, NULL },
 };

@@ -11,6 +11,7 @@
  *   driver depth SCRIPT...    the deepest C stack of each, in bytes, without a limit; and with limits, how far
  *                             below them it went
  *   driver memory             bytes of a new state, by library
+ *   driver lend               memories over a block of C's, before and after it is withdrawn
  *   driver canary             reads behind a block, to see that a sanitizer is at work
  *
  * Every allocation is checked: sizes that Lua reports, bytes around the block, and everything freed at
@@ -27,6 +28,7 @@
 #include "lauxlib.h"
 #include "lualib.h"
 #include "host_glue.h"
+#include "memlib.h"
 
 void host_move_stack(lua_State *L);
 int host_stack_slots(lua_State *L);
@@ -377,7 +379,8 @@ static int cmd_sweep(int argc, char **argv)
 		}
 		if (status == LUA_OK)
 			caught++;		/* the script itself dealt with it */
-		else if (status == LUA_ERRMEM || strstr(message, "not enough memory") || strstr(message, "stack overflow"))
+		else if (status == LUA_ERRMEM || strstr(message, "not enough memory") ||
+			 strstr(message, "out of memory") || strstr(message, "stack overflow"))
 			clean++;
 		else
 			fail("allocation %ld: status %d: %s", n, status, message);
@@ -572,6 +575,7 @@ static int cmd_memory(void)
 		{ "_G", luaopen_base }, { LUA_LOADLIBNAME, luaopen_package }, { LUA_COLIBNAME, luaopen_coroutine }, { LUA_TABLIBNAME, luaopen_table },
 		{ LUA_OSLIBNAME, luaopen_os }, { LUA_STRLIBNAME, luaopen_string }, { LUA_UTF8LIBNAME, luaopen_utf8 },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_DBLIBNAME, luaopen_debug },
+		{ "memory", lunatik_open_memory },
 	};
 	struct host h = { .limit = 0 };
 	size_t before;
@@ -597,6 +601,68 @@ static int cmd_memory(void)
 	i = h.rounded > 24 * 1024;
 	host_close(&h);
 	return i != 0 || failures != 0;
+}
+
+/* --- lend ---------------------------------------------------------------------------------- */
+
+static const char lend_code[] =
+	"local m = ...\n"
+	"if not kept then\n"
+	"  assert(memory.type(m) == 'other' and getmetatable(m).__name == 'luamem_Ref')\n"
+	"  assert(#m == 100 and tostring(m) == ('\\0'):rep(100))\n"
+	"  m:fill('abc') m:set(-1, 255)\n"
+	"  assert(not pcall(m.resize, m, 10) and m:find('cab') == 3 and m:unpack('c3', 4) == 'abc')\n"
+	"  kept = m\n"
+	"else\n"
+	"  assert(m == kept and memory.type(m) == 'other' and #m == 0 and tostring(m) == '')\n"
+	"  assert(not pcall(m.set, m, 1, 1) and not m:find('a') and select('#', m:get(1, -1)) == 0)\n"
+	"  assert(memory.diff(m, 'a') == 1 and #memory.create(m) == 0 and m:pack('b', 1, 1) == false)\n"
+	"  assert(not pcall(m.unpack, m, 'b') and not pcall(m.unpack, m, 'z'))\n"
+	"  m:fill('x', 1, -1) m:fill('', 1, -1)\n"
+	"end\n";
+
+static int lend(lua_State *L)
+{
+	char *bytes = calloc(1, 100);
+	void *handle = lunatik_memory_newref(L, bytes, 100);
+	size_t len;
+	int again;
+
+	for (again = 0; again < 2; again++) {
+		if (luaL_loadstring(L, lend_code) != LUA_OK)
+			lua_error(L);
+		lua_pushvalue(L, 1);
+		lua_call(L, 1, 0);
+		if (!again && (memcmp(bytes, "abcabc", 6) != 0 || (unsigned char)bytes[99] != 255))
+			fail("the bytes that were lent are not as they should be");
+		if (!again)
+			lunatik_memory_withdraw(handle);
+		if (!again)
+			free(bytes);
+	}
+	if (lunatik_memory_check(L, 1, &len) != NULL || len != 0)
+		fail("withdrawn, and still there");
+	lunatik_memory_new(L, 3);
+	if (memcmp(lunatik_memory_check(L, -1, &len), "\0\0", 3) != 0 || len != 3)
+		fail("no fixed memory of 3 zeros");
+	lua_pushnil(L);
+	if (lunatik_memory_tobytes(L, -1, &len) != NULL)
+		fail("nil has bytes");
+	return 0;
+}
+
+static int cmd_lend(void)
+{
+	struct host h = { .limit = 0 };
+
+	if (host_open(&h) != LUA_OK)
+		abort();
+	lua_pushcfunction(h.main, lend);
+	if (lua_pcall(h.main, 0, 0, 0) != LUA_OK)
+		fail("%s", lua_tostring(h.main, -1));
+	host_close(&h);
+	printf("lent and withdrawn, %d failures\n", failures);
+	return failures != 0;
 }
 
 /* Reads behind a block: a sanitizer that does not notice is not at work. */
@@ -639,9 +705,11 @@ int lunatik_host_main(int argc, char **argv)
 		return cmd_depth(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "memory") == 0)
 		return cmd_memory();
+	if (argc == 2 && strcmp(argv[1], "lend") == 0)
+		return cmd_lend();
 	if (argc == 2 && strcmp(argv[1], "canary") == 0)
 		return cmd_canary();
-	fprintf(stderr, "usage: driver run|sweep|storm|kill|depth SCRIPT... | memory\n");
+	fprintf(stderr, "usage: driver run|sweep|storm|kill|depth SCRIPT... | memory|lend\n");
 	return 2;
 }
 
