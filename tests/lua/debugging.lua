@@ -4,7 +4,7 @@
 for _, name in ipairs({"debug", "getregistry", "getmetatable", "setmetatable", "getuservalue", "setuservalue"}) do
   assert(debug[name] == nil, name)
 end
-assert(io == nil and package == nil and dofile == nil and loadfile == nil and string.dump == nil)
+assert(io == nil and package.loadlib == nil and package.cpath == nil and dofile == nil and loadfile == nil and string.dump == nil)
 assert(os.execute == nil and os.exit == nil and os.getenv == nil and os.remove == nil and os.tmpname == nil)
 
 local function f(a, b, ...)

@@ -7,6 +7,7 @@
  *                             n = 1, 2, ...: each run must end in "not enough memory" and free everything
  *   driver storm SCRIPT...    breaks at every chance: collector steps and full cycles, other Lua code on another
  *                             thread, the Lua stack moved; the output must be that of a run without breaks
+ *   driver late SCRIPT...     runs scripts while time is up all along, and nobody else gets a turn
  *   driver kill SCRIPT        raises an error at the n-th break for n = 1, 2, ...: each run must end clean
  *   driver depth SCRIPT...    the deepest C stack of each, in bytes, without a limit; and with limits, how far
  *                             below them it went
@@ -331,7 +332,12 @@ static void kill(lua_State *L)
 /* ============================================================================================ }
  * {=== commands ============================================================================== */
 
-static int cmd_run(int argc, char **argv)
+static void stay_late(lua_State *L)
+{
+	lunatik_ext(L)->timeup = 1;
+}
+
+static int cmd_run(int argc, char **argv, int late)
 {
 	int i;
 
@@ -341,7 +347,11 @@ static int cmd_run(int argc, char **argv)
 		size_t len;
 		char *text = read_file(argv[i], &len);
 
-		if (host_open(&h) != LUA_OK || host_run(&h, argv[i], text, len, message, sizeof(message)) != LUA_OK)
+		host_on_break = late ? stay_late : NULL;
+		if (host_open(&h) != LUA_OK)
+			abort();
+		h.ext.timeup = late;
+		if (host_run(&h, argv[i], text, len, message, sizeof(message)) != LUA_OK)
 			fail("%s: %s", argv[i], message);
 		host_close(&h);
 		free(text);
@@ -694,9 +704,11 @@ int lunatik_host_main(int argc, char **argv)
 	if (argc >= 3)
 		find_modules(argv[2]);
 	if (argc >= 3 && strcmp(argv[1], "run") == 0)
-		return cmd_run(argc - 2, argv + 2);
+		return cmd_run(argc - 2, argv + 2, 0);
 	if (argc >= 3 && strcmp(argv[1], "sweep") == 0)
 		return cmd_sweep(argc - 2, argv + 2);
+	if (argc >= 3 && strcmp(argv[1], "late") == 0)
+		return cmd_run(argc - 2, argv + 2, 1);
 	if (argc >= 3 && strcmp(argv[1], "storm") == 0)
 		return cmd_storm(argc - 2, argv + 2);
 	if (argc >= 3 && strcmp(argv[1], "kill") == 0)
