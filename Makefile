@@ -101,6 +101,7 @@ uninstall: ## undo install
 .PHONY: fmt clippy
 fmt: ## format the Rust code
 	cargo fmt
+	rustfmt src/lunatik.rs
 
 clippy: ## lint the host build, warnings are errors
 	cargo clippy --all-targets -- -D warnings
