@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-only
--- The memory library: every function, its edges and its errors. Runs in a state of 256 KiB, and on the host; gives a
+-- The memory library: every function, its edges and its errors. Runs in a state of 1 MiB, and on the host; gives a
 -- line `ok WHAT` or `not ok WHAT # GOT` for each thing looked at. What takes megabytes is left to the host.
 
 local maxi, mini = math.maxinteger, math.mininteger
