@@ -13,21 +13,14 @@ use std::sync::Mutex;
 
 /// Scripts that behave the same however often others use the state meanwhile.
 const CALM: &[&str] = &[
-<<<<<<< HEAD
     "all", "clock", "coroutines", "debugging", "errors", "gc", "language", "memory_small",
-    "meta", "parser", "strings", "tables",
+    "meta", "packages", "parser", "strings", "tables",
 ];
 
 /// Scripts small enough for a full collection at every allocation.
-const SMALL: &[&str] = &["all", "clock", "coroutines", "debugging", "memory_small", "meta"];
-=======
-    "all", "clock", "coroutines", "debugging", "errors", "gc", "language", "meta",
-    "packages", "parser", "strings", "tables",
+const SMALL: &[&str] = &[
+    "all", "clock", "coroutines", "debugging", "memory_small", "meta", "packages",
 ];
-
-/// Scripts small enough for a full collection at every allocation.
-const SMALL: &[&str] = &["all", "clock", "coroutines", "debugging", "meta", "packages"];
->>>>>>> 10d0e91 (print by the global tostring; debug.getmetatable and setmetatable but for userdata; tests of require and of hooks)
 
 /// Scripts whose outcome another entry's collector steps would change, or that would take too long with breaks.
 const ALONE: &[&str] = &["gc_error", "overflow"];
