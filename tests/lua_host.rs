@@ -143,7 +143,7 @@ fn every_allocation_may_fail_while_the_stack_moves() {
 fn the_memory_library_does_what_its_documents_say() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("selftests/scripts/memory.lua");
     for variant in ["plain", "check"] {
-        let text = succeed(variant, "run", &[script.clone()]);
+        let text = succeed(variant, "run", std::slice::from_ref(&script));
         let wrong: Vec<&str> = text.lines().filter(|line| line.starts_with("not ok")).collect();
         let right = text.lines().filter(|line| line.starts_with("ok ")).count();
         assert!(wrong.is_empty() && right > 200, "{variant}: {right} good, {}", wrong.join("\n"));
