@@ -14,11 +14,13 @@ use std::sync::Mutex;
 /// Scripts that behave the same however often others use the state meanwhile.
 const CALM: &[&str] = &[
     "all", "clock", "coroutines", "debugging", "errors", "finalizers", "gc", "language", "memory_small",
-    "meta", "parser", "strings", "tables",
+    "meta", "packages", "parser", "strings", "tables",
 ];
 
 /// Scripts small enough for a full collection at every allocation.
-const SMALL: &[&str] = &["all", "clock", "coroutines", "debugging", "memory_small", "meta"];
+const SMALL: &[&str] = &[
+    "all", "clock", "coroutines", "debugging", "memory_small", "meta", "packages",
+];
 
 /// Scripts whose outcome another entry's collector steps would change, or that would take too long with breaks.
 const ALONE: &[&str] = &["gc_error", "overflow"];

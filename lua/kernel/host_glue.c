@@ -28,33 +28,15 @@ void lunatik_break(lua_State *L)
 		lunatik_ext(L)->timeup = 0;
 }
 
-int lunatik_print(lua_State *L)
+void lunatik_print_line(lua_State *L, const char *text, size_t len)
 {
-	int i, n = lua_gettop(L);
-	luaL_Buffer line;
-	const char *text;
-	size_t len;
-
-	for (i = 1; i <= n; i++) {
-		luaL_tolstring(L, i, NULL);
-		lua_replace(L, i);
-	}
-	luaL_buffinit(L, &line);
-	for (i = 1; i <= n; i++) {
-		if (i > 1)
-			luaL_addchar(&line, '\t');
-		lua_pushvalue(L, i);
-		luaL_addvalue(&line);
-	}
-	luaL_pushresult(&line);
-	text = lua_tolstring(L, -1, &len);
+	(void)L;
 	if (host_on_print) {
 		host_on_print(text, len);
 	} else {
 		fwrite(text, 1, len, stdout);
 		putchar('\n');
 	}
-	return 0;
 }
 
 unsigned long long lunatik_random_seed(void)

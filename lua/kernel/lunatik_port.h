@@ -77,8 +77,8 @@ void lunatik_longjmp(const lunatik_jmpbuf buf);
 /* ============================================================================================ }
  * {=== provided by the shim ================================================================== */
 
-/* print(...): the lua_CFunction behind the global of that name. */
-int lunatik_print(struct lua_State *L);
+/* A line that a script prints; newlines in it begin further lines. It may break. */
+void lunatik_print_line(struct lua_State *L, const char *text, size_t len);
 
 /* 64 unpredictable bits, for hash seeds, math.random and pivots. Any context. */
 unsigned long long lunatik_random_seed(void);
@@ -178,6 +178,9 @@ static inline size_t lunatik_intdigits(double n)
 
 	return exponent < 0 ? 1 : (size_t)exponent * 3 / 10 + 2 + (size_t)exponent / 300;
 }
+
+/* print(...): the lua_CFunction behind the global of that name (print.c). */
+int lunatik_print(struct lua_State *L);
 
 /* 64 bits of the state's generator; an integer of [0, max]; a new seed. */
 unsigned long long lunatik_random(struct lua_State *L);

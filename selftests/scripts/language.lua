@@ -178,7 +178,7 @@ is("collectgarbage", math.type(collectgarbage("count")), "float")
 is("select beyond", text(pcall(select, 0)):match("index out of range"), "index out of range")
 is("_G", _G._G == _G, true)
 is("what files need is not there", text(io, dofile, loadfile, os and os.execute, package and package.loadlib), "nil nil nil nil nil")
-is("debug without holes", text(debug.getregistry, debug.debug, debug.setuservalue), "nil nil nil")
+is("debug without holes", text(debug.getregistry, debug.debug, debug.setuservalue, pcall(debug.getmetatable, timer.create(0, print))), "nil nil nil false bad argument #1 to 'debug.getmetatable' (userdata)")
 is("lunatik.name is the state's", lunatik.name(), STATE)
 
 return table.concat(lines, "\n")

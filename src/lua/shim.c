@@ -303,28 +303,9 @@ void lunatik_collect(lua_State *thread)
 /* ============================================================================================ }
  * {=== print and the lunatik library ========================================================= */
 
-/* print(...): one line in the kernel log. */
-int lunatik_print(lua_State *L)
+/* What print prints goes to the kernel log. */
+void lunatik_print_line(lua_State *L, const char *text, size_t len)
 {
-	int n = lua_gettop(L);
-	luaL_Buffer line;
-	const char *text;
-	size_t len;
-	int i;
-
-	for (i = 1; i <= n; i++) {
-		luaL_tolstring(L, i, NULL);
-		lua_replace(L, i);
-	}
-	luaL_buffinit(L, &line);
-	for (i = 1; i <= n; i++) {
-		if (i > 1)
-			luaL_addchar(&line, '\t');
-		lua_pushvalue(L, i);
-		luaL_addvalue(&line);
-	}
-	luaL_pushresult(&line);
-	text = lua_tolstring(L, -1, &len);
 	do {
 		size_t piece = len < LUNATIK_PRINT_PIECE ? len : LUNATIK_PRINT_PIECE;
 
@@ -333,7 +314,6 @@ int lunatik_print(lua_State *L)
 		text += piece;
 		len -= piece;
 	} while (len > 0);
-	return 0;
 }
 
 /* lunatik.name() -> the state's name. */

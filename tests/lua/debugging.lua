@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0-only
 -- The debug library as far as it is there, hooks, and what is missing on purpose.
 
-for _, name in ipairs({"debug", "getregistry", "getmetatable", "setmetatable", "getuservalue", "setuservalue"}) do
+for _, name in ipairs({"debug", "getregistry", "getuservalue", "setuservalue"}) do
   assert(debug[name] == nil, name)
 end
 assert(io == nil and package.loadlib == nil and package.cpath == nil and dofile == nil and loadfile == nil and string.dump == nil)
@@ -42,6 +42,12 @@ do
 end
 local function inside() return debug.getlocal(3, 1), debug.setlocal(3, 1, nil) end
 print((("x"):gsub("x", function() return tostring((inside())) .. tostring(select(2, inside())) end)))
+print(debug.getlocal(0, 1), debug.getlocal(0, 2), debug.getlocal(0, 3))
+local function other() return debug.setlocal(2, 3, 10), 20 end
+local function sum(a, b) return (a + 1) + select(2, other()) end
+print(sum(0, 0))
+local function filled() return debug.setlocal(2, 2, 5) end
+(function() print(#{filled(), 2}) end)()
 local function va(...) return debug.getlocal(1, -1), debug.setlocal(1, -1, "set"), ... end
 print(va("first"))
 
@@ -54,6 +60,15 @@ print(debug.upvalueid(g, 1) ~= debug.upvalueid(h, 1), pcall(debug.upvaluejoin, p
 debug.upvaluejoin(g, 1, h, 1)
 print(g(), debug.upvalueid(g, 1) == debug.upvalueid(h, 1), pcall(debug.upvalueid, g, 9))
 print(debug.setupvalue(("a b"):gmatch("%a"), 3, nil), debug.setupvalue(coroutine.wrap(print), 1, nil))
+
+-- metatables of types: of a script's own, but not of userdata
+debug.setmetatable(10, {__index = function(n, k) return k .. n end, __call = function(n, x) return n + x end})
+print((5).x, (3)(4), debug.getmetatable(1).__index ~= nil)
+debug.setmetatable(10, nil)
+print(pcall(function() return (5).x end))
+print(debug.getmetatable("").__index == string, debug.getmetatable({}), debug.setmetatable({}, nil) ~= nil)
+print(debug.getmetatable(setmetatable({}, {__metatable = "hidden"})).__metatable)
+print(pcall(debug.getmetatable, debug.upvalueid(g, 1)), pcall(debug.setmetatable, debug.upvalueid(g, 1), {}))
 
 -- hooks
 local events = {}
