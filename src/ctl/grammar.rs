@@ -53,15 +53,9 @@ pub enum Request<'a> {
 struct Header {
     name: StateName,
     length: usize,
-    kind: Kind,
-}
-
-/// What the bytes are for.
-enum Kind {
-    /// `run`, with the script's name.
-    Script([u8; SCRIPT_NAME_MAX], usize),
-    /// `message`
-    Message,
+    script: [u8; SCRIPT_NAME_MAX],
+    /// Bytes of the script's name; `None` for a `message`.
+    script_len: Option<usize>,
 }
 
 /// Gathers requests over as many writes as it takes.
@@ -199,12 +193,12 @@ impl<B: Buffer> Assembler<B> {
             self.header = Some(header);
             return Ok(Fed::More);
         }
-        let Kind::Script(script, script_len) = header.kind else {
+        let Some(script_len) = header.script_len else {
             return Ok(Fed::Request(part.len(), Request::Message { name: header.name, bytes: self.body.bytes() }));
         };
         // The script's name moves into the line buffer, to be borrowed together with the bytes.
         self.line.clear();
-        self.line.append(script.get(..script_len).unwrap_or(&[]))?;
+        self.line.append(header.script.get(..script_len).unwrap_or(&[]))?;
         self.line.append(b"\n")?;
         let script = self.line.bytes().split_last().map_or(&[][..], |(_, rest)| rest);
         Ok(Fed::Request(part.len(), Request::Run { name: header.name, chunk: self.body.bytes(), script }))
@@ -277,11 +271,11 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             if script.len() > SCRIPT_NAME_MAX {
                 return Err(Error::NameTooLong);
             }
-            let mut kept = [0; SCRIPT_NAME_MAX];
-            for (to, from) in kept.iter_mut().zip(script) {
+            let mut header = Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: Some(script.len()) };
+            for (to, from) in header.script.iter_mut().zip(script) {
                 *to = *from;
             }
-            return Ok(Line::Header(Header { name, length, kind: Kind::Script(kept, script.len()) }));
+            return Ok(Line::Header(header));
         }
         b"message" => {
             let (name, rest) = word(rest);
@@ -295,7 +289,7 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             if length > DATA_MAX {
                 return Err(Error::MessageSize);
             }
-            return Ok(Line::Header(Header { name, length, kind: Kind::Message }));
+            return Ok(Line::Header(Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: None }));
         }
         b"bind" => {
             let (port, rest) = word(rest);
