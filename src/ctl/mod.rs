@@ -119,7 +119,9 @@ impl Session {
             }
             match work.requests.finish(exists) {
                 Ok(Fed::Request(_, request)) => {
-                    let (result, reply) = carry_out(&mut work.owned, &request, Wait::Killable);
+                    // Nobody could read what is received.
+                    let wait = if request == Request::Receive { Wait::No } else { Wait::Killable };
+                    let (result, reply) = carry_out(&mut work.owned, &request, wait);
                     work.requests.done();
                     work.reply = Some(reply);
                     result
@@ -254,7 +256,9 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
             for (to, from) in message.bytes_mut().iter_mut().zip(*bytes) {
                 *to = *from;
             }
-            let outcome = state.message(message, wait)?;
+            // The request stays failed until its reply is read: it is not begun anew.
+            let restart = |error| if error == Error::Restart { Error::Interrupted } else { error };
+            let outcome = state.message(message, wait).map_err(restart)?;
             Ok((outcome.result, outcome.text))
         }
         Request::Execute { name, chunk } => {
