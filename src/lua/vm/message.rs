@@ -4,7 +4,8 @@
 //!
 //! A message is lent to its callback where it lies, in kernel memory. When the callback waits, the writer goes on
 //! and the state keeps the message until the callback ends. What a state keeps so is bounded by `queuebytes`; past
-//! it, and while scripts wait for the readers of `data` to make room, further writers wait. Contexts: delivery in process context, sending under the state's lock.
+//! it, and while scripts wait for the readers of `data` to make room, further writers wait. Contexts: delivery in
+//! process context, sending under the state's lock.
 
 use super::{raw_chunk, Chunk, Job, Kind, Ran, Vm};
 use crate::error::{Error, Result};
