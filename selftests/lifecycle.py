@@ -229,7 +229,7 @@ os.close(gone)
 ended(pid)
 keep = [new_state() for _ in range(5)]
 for name in keep:
-    load(name, "t = {} for i = 1, 100 do t[i] = ('x'):rep(100) .. i end setmetatable({}, {__gc = function() print('finalized') end}) "
+    load(name, "t = {} for i = 1, 100 do t[i] = ('x'):rep(100) .. i end last = setmetatable({}, {__gc = function() print('finalized') end}) "
                "for i = 1, 4 do lunatik.send(('q'):rep(5000)) end function receive_callback(m) timer.sleep(1000) end")
     fd = os.open("%s/%s/data" % (SYS, name), os.O_WRONLY)
     os.write(fd, b"kept" * 1000)
