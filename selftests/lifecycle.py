@@ -18,16 +18,17 @@ PROCESSES = 2
 LEAK = (64 << 20) if DEBUG else max(200 * ROUNDS, 1 << 20)
 LOAD_SECONDS = max(4 * SCALE, 4)
 PATIENCE = 60  # seconds in which what must come comes, on a busy machine as well
-plan(53)
+plan(58)
 
 # --- the directory of a state ---
 
 s = new_state(65536)
 folder = "%s/%s" % (SYS, s)
-for name, mode in (("code", 0o600), ("maxalloc", 0o644), ("curralloc", 0o444), ("stats", 0o444)):
+for name, mode in (("code", 0o600), ("data", 0o600), ("maxalloc", 0o644), ("curralloc", 0o444), ("stats", 0o444)):
     st = os.stat(folder + "/" + name)
     equal((st.st_mode & 0o7777, st.st_uid), (mode, 0), "%s has mode %04o and is root's" % (name, mode))
-equal(sorted(stats(s)), sorted("status script loaded_at executions events errors slices overruns longest_hold_ns peak".split()),
+equal(sorted(stats(s)), sorted("status script loaded_at executions events errors slices overruns longest_hold_ns peak "
+                               "messages_in messages_out queued_bytes".split()),
       "stats has the lines it is to have")
 equal(error_of(os.rmdir, folder), "EPERM", "the directory cannot be removed by hand")
 
@@ -135,6 +136,12 @@ def loader(kind, until):
                 fd = os.open(code(target), os.O_WRONLY)
                 raw_write(fd, b"for i = 1, 20000 do x = i end")
                 got = raw_close(fd)
+            elif kind == "data":
+                fd = os.open("%s/%s/data" % (SYS, target), os.O_RDWR)
+                got = raw_write(fd, b"x")
+                got = 1 if got == "EINVAL" else got  # there is no callback
+                os.read(fd, 100)  # until the state is gone
+                os.close(fd)
             else:
                 slurp("%s/%s/stats" % (SYS, target))
                 curralloc(target)
@@ -157,7 +164,7 @@ def is_over(pid):
 
 log = Log()
 until = time.monotonic() + LOAD_SECONDS
-loaders = {kind + str(i): child(loader, kind, until) for kind in ("execute", "code", "stats") for i in range(2)}
+loaders = {kind + str(i): child(loader, kind, until) for kind in ("execute", "code", "data", "stats") for i in range(2)}
 cycles = 0
 while time.monotonic() < until or (time.monotonic() < until + PATIENCE and not all(is_over(pid) for pid in loaders.values())):
     ctl("create %s\n" % target)
@@ -190,7 +197,8 @@ def parameter(name):
     return int(slurp("%s/%s" % (PARAMETERS, name)))
 
 
-for what, path, flags in (("ctl", CTL, os.O_RDWR), ("code", code(s), os.O_RDWR), ("code for reading", code(s), os.O_RDONLY)):
+for what, path, flags in (("ctl", CTL, os.O_RDWR), ("code", code(s), os.O_RDWR), ("code for reading", code(s), os.O_RDONLY),
+                          ("data", "%s/%s/data" % (SYS, s), os.O_RDONLY)):
     fd = os.open(path, flags)
     like(remove(), "in use", "rmmod is refused while %s is open" % what)
     os.close(fd)
@@ -221,7 +229,11 @@ os.close(gone)
 ended(pid)
 keep = [new_state() for _ in range(5)]
 for name in keep:
-    load(name, "t = {} for i = 1, 100 do t[i] = ('x'):rep(100) .. i end setmetatable({}, {__gc = function() print('finalized') end})")
+    load(name, "t = {} for i = 1, 100 do t[i] = ('x'):rep(100) .. i end last = setmetatable({}, {__gc = function() print('finalized') end}) "
+               "for i = 1, 4 do lunatik.send(('q'):rep(5000)) end function receive_callback(m) timer.sleep(1000) end")
+    fd = os.open("%s/%s/data" % (SYS, name), os.O_WRONLY)
+    os.write(fd, b"kept" * 1000)
+    os.close(fd)
 log = Log()
 equal(remove(), "", "with five states alive and no file open rmmod works")
 equal(sum(line.endswith(": finalized") for line in log.lines()), 5, "their finalizers have run")
@@ -246,7 +258,7 @@ for i in range(5):
         break
 check(i == 4 and os.path.exists(CTL), "unloaded and loaded five times")
 for name, value in (("maxstates", 1024), ("defaultmaxalloc", 65536), ("minalloc", 32768), ("statenamemax", 63), ("scriptnamemax", 255),
-                    ("datamaxsize", 32768), ("scriptmax", 1048576), ("slice_us", 200), ("hookbudget_us", 1000)):
+                    ("datamaxsize", 32768), ("scriptmax", 1048576), ("queuebytes", 131072), ("slice_us", 200), ("hookbudget_us", 1000)):
     equal(parameter(name), value, "parameter %s" % name)
 before = memory()
 for i in range(10):

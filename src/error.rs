@@ -34,6 +34,16 @@ pub enum Error {
     TooBig,
     /// A message longer than `datamaxsize`, or a buffer shorter than the message.
     MessageSize,
+    /// A queue of messages has no room, and the caller does not want to wait.
+    Full,
+    /// No message is there, and the caller does not want to wait.
+    Empty,
+    /// Another open file owns the port.
+    PortTaken,
+    /// No open file owns the port.
+    NoPort,
+    /// A signal ended a wait that can be begun anew without harm.
+    Restart,
     /// The caller lacks CAP_SYS_ADMIN, or calls from a context where this is not allowed.
     NotPermitted,
     /// A user-space address could not be read or written.
@@ -50,7 +60,7 @@ impl Error {
             Error::NotFound => 2,
             Error::Interrupted => 4,
             Error::Syntax => 8,
-            Error::WouldBlock => 11,
+            Error::WouldBlock | Error::Full | Error::Empty => 11,
             Error::NoMemory => 12,
             Error::Fault => 14,
             Error::Busy => 16,
@@ -61,6 +71,10 @@ impl Error {
             Error::TooMany => 28,
             Error::NameTooLong => 36,
             Error::MessageSize => 90,
+            Error::PortTaken => 98,
+            Error::NoPort => 111,
+            // The kernel's own: it calls anew, or makes it EINTR, as the signal's handler wishes.
+            Error::Restart => 512,
         }
     }
 
@@ -75,11 +89,15 @@ impl Error {
             Error::NoMemory => "not enough memory",
             Error::Syntax => "the chunk does not compile",
             Error::Raised => "the chunk raised an error",
-            Error::Interrupted => "interrupted",
+            Error::Interrupted | Error::Restart => "interrupted",
             Error::WouldBlock => "a script is running in this state",
             Error::Busy => "in use",
             Error::TooBig => "script too long",
             Error::MessageSize => "message too long",
+            Error::Full => "queue full",
+            Error::Empty => "no message",
+            Error::PortTaken => "port in use",
+            Error::NoPort => "nobody has the port",
             Error::NotPermitted => "operation not permitted",
             Error::Fault => "bad address",
             Error::Gone => "the module is going away",
@@ -110,6 +128,10 @@ mod tests {
             (Error::TooMany, 28),
             (Error::NameTooLong, 36),
             (Error::MessageSize, 90),
+            (Error::Full, 11),
+            (Error::Empty, 11),
+            (Error::PortTaken, 98),
+            (Error::NoPort, 111),
         ] {
             assert_eq!(error.errno(), number, "{error:?}");
         }

@@ -8,6 +8,7 @@
 pub mod alloc;
 pub mod error;
 pub mod libs;
+pub mod messages;
 pub mod name;
 pub mod ring;
 pub mod softfloat;

@@ -16,7 +16,7 @@ pub fn create(name: &CStr) -> Result {
     if !sync::may_sleep() {
         return Err(Error::NotPermitted);
     }
-    registry()?.create(&StateName::new(name.to_bytes())?, None).map(|_| ())
+    registry()?.create(&StateName::new(name.to_bytes())?, None, 0).map(|_| ())
 }
 
 /// Ends a state; what runs in it is cancelled. Process context.

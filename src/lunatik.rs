@@ -22,6 +22,7 @@ pub mod alloc;
 mod attrs;
 mod code;
 mod ctl;
+mod data;
 mod error;
 #[allow(unsafe_code)]
 mod kapi;
@@ -30,7 +31,10 @@ mod libs;
 mod log;
 #[allow(unsafe_code)]
 mod lua;
+mod mailbox;
+mod messages;
 mod name;
+mod ports;
 mod registry;
 mod ring;
 mod softfloat;

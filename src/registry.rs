@@ -68,11 +68,11 @@ impl Registry {
         })
     }
 
-    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`.
+    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0.
     ///
     /// Errors: [`Error::Invalid`] below `minalloc`, [`Error::Exists`], [`Error::TooMany`],
     /// [`Error::NoMemory`].
-    pub fn create(&self, name: &StateName, maxalloc: Option<u64>) -> Result<Arc<State>> {
+    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64) -> Result<Arc<State>> {
         let limit = match maxalloc {
             Some(bytes) => usize::try_from(bytes).map_err(|_| Error::Invalid)?,
             None => params::defaultmaxalloc(),
@@ -83,6 +83,7 @@ impl Registry {
         // Cheap refusals first; what counts is the insertion below.
         self.table.with(|table| may_add(table, name))?;
         let state = State::new(name, limit)?;
+        state.mark(session);
         // The table drops its handle outside of the lock when it refuses.
         let refused = self.table.with(|table| match may_add(table, name) {
             Ok(()) => table.insert(Handle(state.clone())).err().map(|handle| (handle, Error::TooMany)),

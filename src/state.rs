@@ -13,13 +13,14 @@ use crate::kapi::events::Due;
 use crate::kapi::files::Directory;
 use crate::kapi::{params, sync, trace};
 use crate::kapi::sync::{Guarded, Turn, TurnClass};
+use crate::kapi::wait::Gate;
 use crate::log;
-use crate::lua::vm::{Chunk, Vm};
+use crate::lua::vm::{Chunk, Message, Ran, Vm};
 use crate::name::{StateName, SCRIPT_NAME_MAX};
 use crate::world::{Promise, WORLD};
 use core::ffi::CStr;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -53,12 +54,17 @@ pub struct State {
     vm: Vm,
     #[pin]
     turn: Turn,
+    /// The writers of messages, who do not wait for the turn.
+    #[pin]
+    writers: Gate,
     #[pin]
     last: Guarded<Last>,
     #[pin]
     directory: Guarded<Option<Directory>>,
     phase: AtomicU8,
     running: AtomicU8,
+    /// The session that marks it as in use, 0 for none.
+    marked_by: AtomicU64,
     promise: Promise,
 }
 
@@ -91,10 +97,12 @@ impl State {
             pin_init!(Self {
                 vm <- Vm::new(*name, limit),
                 turn <- Turn::new(TurnClass::Script),
+                writers <- Gate::new(),
                 last <- Guarded::new(TurnClass::Record, last),
                 directory <- Guarded::new(TurnClass::Record, None),
                 phase: AtomicU8::new(MADE),
                 running: AtomicU8::new(0),
+                marked_by: AtomicU64::new(0),
                 promise,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -138,12 +146,14 @@ impl State {
         self.vm.cancel();
         // Scripts that wait for their turn find the state condemned when they get it.
         let turn = self.turn.take();
+        self.writers.drain();
         self.vm.drain_events();
         if let Some(directory) = self.directory.with(Option::take) {
             directory.remove();
         }
         self.vm.close();
         drop(turn);
+        self.vm.outbox().close();
         // The last reference may go in softirq: what may sleep when freed goes now.
         let none = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
         let _before = self.last.with(|last| core::mem::replace(last, none));
@@ -174,8 +184,34 @@ impl State {
         let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
         self.running.store(0, Ordering::Relaxed);
         drop(turn);
-        let mut ran = ran?;
+        let ran = ran?;
         trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
+        self.told(ran)
+    }
+
+    /// Hands a message to the state's callback, in slices, between those of scripts. Its prints and its error
+    /// are in the log when this returns, when it ends or first waits.
+    ///
+    /// `Err` when it could not begin: [`Error::NotFound`] (destroyed meanwhile), [`Error::Full`] (with
+    /// [`Wait::No`]: callbacks that wait hold as many messages as they may), [`Error::Interrupted`],
+    /// [`Error::Restart`], [`Error::NoMemory`].
+    pub fn message(&self, message: Message, wait: Wait) -> Result<Outcome> {
+        let visit = self.writers.enter()?;
+        // Before the look at the phase: who condemns the state cancels after it.
+        let mark = self.vm.mark();
+        if !self.is_alive() {
+            return Err(Error::NotFound);
+        }
+        let began = sync::now();
+        let ran = self.vm.message(message, mark, wait);
+        drop(visit);
+        let ran = ran?;
+        trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
+        self.told(ran)
+    }
+
+    /// What ran for a writer who waits, with what is to be logged in the log.
+    fn told(&self, mut ran: Ran) -> Result<Outcome> {
         if ran.outcome.is_err() {
             log::write_lines(self.name(), ran.text.bytes());
         } else {
@@ -185,6 +221,16 @@ impl State {
             ran.text.append(b"\n")?;
         }
         Ok(Outcome { result: ran.outcome, text: ran.text })
+    }
+
+    /// Marks it as in use by a session; false when one does so already. Any context.
+    pub fn mark(&self, session: u64) -> bool {
+        self.marked_by.compare_exchange(0, session, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes a session's mark away; false when it has none. Any context.
+    pub fn unmark(&self, session: u64) -> bool {
+        self.marked_by.compare_exchange(session, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Does what a due event wants; an error is logged and kept for the reader of `code`.
@@ -252,7 +298,10 @@ impl State {
         writeln!(to, "slices {}", stats.slices)?;
         writeln!(to, "overruns {}", stats.overruns)?;
         writeln!(to, "longest_hold_ns {}", stats.longest_hold)?;
-        writeln!(to, "peak {peak}")
+        writeln!(to, "peak {peak}")?;
+        writeln!(to, "messages_in {}", stats.messages_in)?;
+        writeln!(to, "messages_out {}", stats.messages_out)?;
+        writeln!(to, "queued_bytes {}", self.vm.outbox().used())
     }
 }
 

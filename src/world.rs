@@ -9,6 +9,7 @@ use crate::kapi::global::Global;
 use crate::kapi::stack::Pool;
 use crate::kapi::params;
 use crate::log::Log;
+use crate::ports::Ports;
 use crate::registry::Registry;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
@@ -34,6 +35,9 @@ pub struct World {
     /// The log.
     #[pin]
     pub log: Log,
+    /// Who owns which port.
+    #[pin]
+    pub ports: Ports,
     promised: AtomicUsize,
 }
 
@@ -47,6 +51,7 @@ impl World {
             stacks <- Pool::new(params::stackcap()),
             executor_stacks <- Pool::new(EXECUTOR_STACKS),
             log <- log,
+            ports <- Ports::new(),
             promised: AtomicUsize::new(0),
         }))
     }

@@ -2,10 +2,11 @@
 
 //! The grammar of `/proc/lunatik/ctl`: bytes as writers happen to cut them become requests.
 //!
-//! Pure: any context, no locks. One request a line; `run` is followed by as many bytes as it says.
+//! Pure: any context, no locks. One request a line; `run` and `message` are followed by as many bytes as they say.
 //! What a request *does* is the business of [`super`].
 
 use crate::error::{Error, Result};
+use crate::messages::DATA_MAX;
 use crate::name::{StateName, SCRIPT_NAME_MAX};
 
 /// The longest line of a request other than `execute`, whose chunk may be as long as a script.
@@ -24,8 +25,8 @@ pub trait Buffer {
 /// One request, borrowed from the buffers of its [`Assembler`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// `create NAME [MAXALLOC]`, the limit in bytes.
-    Create { name: StateName, maxalloc: Option<u64> },
+    /// `create NAME [MAXALLOC] [marked]`, the limit in bytes.
+    Create { name: StateName, maxalloc: Option<u64>, marked: bool },
     /// `destroy NAME`
     Destroy { name: StateName },
     /// `execute NAME CHUNK`
@@ -36,14 +37,25 @@ pub enum Request<'a> {
     Cancel { name: StateName },
     /// `list`
     List,
+    /// `bind [PORT]`
+    Bind { port: Option<u32> },
+    /// `message NAME LENGTH` and its bytes.
+    Message { name: StateName, bytes: &'a [u8] },
+    /// `receive`
+    Receive,
+    /// `mark NAME`
+    Mark { name: StateName },
+    /// `unmark NAME`
+    Unmark { name: StateName },
 }
 
-/// The first line of a `run` whose bytes are being gathered.
+/// The first line of a request whose bytes are being gathered.
 struct Header {
     name: StateName,
     length: usize,
     script: [u8; SCRIPT_NAME_MAX],
-    script_len: usize,
+    /// Bytes of the script's name; `None` for a `message`.
+    script_len: Option<usize>,
 }
 
 /// Gathers requests over as many writes as it takes.
@@ -61,7 +73,7 @@ pub enum Fed<'a> {
     More,
     /// So many bytes were taken and this request is complete.
     Request(usize, Request<'a>),
-    /// So many bytes were taken and were a blank line, or the first line of a `run`.
+    /// So many bytes were taken and were a blank line, or the first line of a `run` or `message`.
     Nothing(usize),
 }
 
@@ -85,9 +97,9 @@ impl<B: Buffer> Assembler<B> {
 
     /// Takes input up to the end of the next request.
     ///
-    /// `exists` tells whether a state exists: a `run` for one that does not is refused at its first
+    /// `exists` tells whether a state exists: bytes for one that does not are refused at their first
     /// line. Errors: [`Error::Invalid`], [`Error::NameTooLong`], [`Error::NotFound`],
-    /// [`Error::TooBig`], [`Error::NoMemory`]; after an error the assembler is as new.
+    /// [`Error::TooBig`], [`Error::MessageSize`], [`Error::NoMemory`]; after an error the assembler is as new.
     pub fn feed(&mut self, input: &[u8], exists: impl Fn(&StateName) -> bool) -> Result<Fed<'_>> {
         if self.header.is_some() {
             return self.feed_body(input);
@@ -181,9 +193,12 @@ impl<B: Buffer> Assembler<B> {
             self.header = Some(header);
             return Ok(Fed::More);
         }
+        let Some(script_len) = header.script_len else {
+            return Ok(Fed::Request(part.len(), Request::Message { name: header.name, bytes: self.body.bytes() }));
+        };
         // The script's name moves into the line buffer, to be borrowed together with the bytes.
         self.line.clear();
-        self.line.append(header.script.get(..header.script_len).unwrap_or(&[]))?;
+        self.line.append(header.script.get(..script_len).unwrap_or(&[]))?;
         self.line.append(b"\n")?;
         let script = self.line.bytes().split_last().map_or(&[][..], |(_, rest)| rest);
         Ok(Fed::Request(part.len(), Request::Run { name: header.name, chunk: self.body.bytes(), script }))
@@ -216,10 +231,17 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
         b"create" => {
             let (name, rest) = word(rest);
             let name = StateName::new(name)?;
-            let (size, rest) = word(rest);
+            let (size, after) = word(rest);
+            let (maxalloc, rest) = match size {
+                b"" | b"marked" => (None, rest),
+                size => (Some(parse_size(size)?), after),
+            };
+            let (mark, rest) = word(rest);
+            if !matches!(mark, b"" | b"marked") {
+                return Err(Error::Invalid);
+            }
             nothing_more(rest)?;
-            let maxalloc = if size.is_empty() { None } else { Some(parse_size(size)?) };
-            Request::Create { name, maxalloc }
+            Request::Create { name, maxalloc, marked: !mark.is_empty() }
         }
         b"destroy" => Request::Destroy { name: only_name(rest)? },
         b"cancel" => Request::Cancel { name: only_name(rest)? },
@@ -246,15 +268,41 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             if length > script_max {
                 return Err(Error::TooBig);
             }
-            let mut header = Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: script.len() };
             if script.len() > SCRIPT_NAME_MAX {
                 return Err(Error::NameTooLong);
             }
+            let mut header = Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: Some(script.len()) };
             for (to, from) in header.script.iter_mut().zip(script) {
                 *to = *from;
             }
             return Ok(Line::Header(header));
         }
+        b"message" => {
+            let (name, rest) = word(rest);
+            let (length, rest) = word(rest);
+            let name = StateName::new(name)?;
+            let length = usize::try_from(parse_number(length)?).map_err(|_| Error::MessageSize)?;
+            nothing_more(rest)?;
+            if length == 0 {
+                return Err(Error::Invalid);
+            }
+            if length > DATA_MAX {
+                return Err(Error::MessageSize);
+            }
+            return Ok(Line::Header(Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: None }));
+        }
+        b"bind" => {
+            let (port, rest) = word(rest);
+            nothing_more(rest)?;
+            let number = |port| u32::try_from(parse_number(port)?).map_err(|_| Error::Invalid);
+            Request::Bind { port: if port.is_empty() { None } else { Some(number(port)?) } }
+        }
+        b"receive" => {
+            nothing_more(rest)?;
+            Request::Receive
+        }
+        b"mark" => Request::Mark { name: only_name(rest)? },
+        b"unmark" => Request::Unmark { name: only_name(rest)? },
         _ => return Err(Error::Invalid),
     };
     Ok(Line::Request(request))
@@ -376,15 +424,34 @@ mod tests {
             let fed = a.feed(text, |_| true);
             assert_eq!(fed, Ok(Fed::Request(text.len(), expected)));
         };
-        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None });
-        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536) });
-        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20) });
-        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30) });
+        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None, marked: false });
+        one(b"create a marked\n", Request::Create { name: name("a"), maxalloc: None, marked: true });
+        one(b"create a 64K  marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true });
+        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: false });
+        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20), marked: false });
+        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30), marked: false });
         one(b"execute a  return 1 \n", Request::Execute { name: name("a"), chunk: b" return 1 " });
         one(b"execute a\n", Request::Execute { name: name("a"), chunk: b"" });
         one(b"destroy a\n", Request::Destroy { name: name("a") });
         one(b"cancel a\n", Request::Cancel { name: name("a") });
         one(b"list\n", Request::List);
+        one(b"bind\n", Request::Bind { port: None });
+        one(b"bind 0\n", Request::Bind { port: Some(0) });
+        one(b"bind 4294967295\n", Request::Bind { port: Some(u32::MAX) });
+        one(b"receive\n", Request::Receive);
+        one(b"mark a\n", Request::Mark { name: name("a") });
+        one(b"unmark a\n", Request::Unmark { name: name("a") });
+    }
+
+    #[test]
+    fn message_takes_its_bytes_whatever_they_are() {
+        let mut a = Assembler::new(Vec::new(), Vec::new(), SCRIPT_MAX);
+        assert_eq!(a.feed(b"message s 7\n", |_| true), Ok(Fed::Nothing(12)));
+        assert_eq!(a.feed(b"\nli", |_| true), Ok(Fed::More));
+        let expected = Request::Message { name: StateName::new(b"s").unwrap(), bytes: b"\nlist\n\0" };
+        assert_eq!(a.feed(b"st\n\0list\n", |_| true), Ok(Fed::Request(4, expected)));
+        a.done();
+        assert_eq!(a.feed(b"list\n", |_| true), Ok(Fed::Request(5, Request::List)));
     }
 
     #[test]
@@ -421,6 +488,22 @@ mod tests {
             (b"run a 4097\n", "TooBig"),
             (b"run absent 1\n", "NotFound"),
             (b"run a 5\n1234", "Invalid"),
+            (b"create a 64K 64K\n", "Invalid"),
+            (b"create a marked marked\n", "Invalid"),
+            (b"create a marked 64K\n", "Invalid"),
+            (b"bind x\n", "Invalid"),
+            (b"bind -1\n", "Invalid"),
+            (b"bind 1 2\n", "Invalid"),
+            (b"bind 4294967296\n", "Invalid"),
+            (b"receive x\n", "Invalid"),
+            (b"mark\n", "Invalid"),
+            (b"unmark a b\n", "Invalid"),
+            (b"message a\n", "Invalid"),
+            (b"message a 0\n", "Invalid"),
+            (b"message a 1 2\n", "Invalid"),
+            (b"message a 32769\n", "MessageSize"),
+            (b"message absent 1\n", "NotFound"),
+            (b"message a 2\n1", "Invalid"),
         ] {
             assert_eq!(requests(text, text.len()), [error], "{:?}", String::from_utf8_lossy(text));
         }

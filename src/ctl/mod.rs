@@ -8,19 +8,26 @@
 //! run a script twice. Process context; a session's calls come one after another.
 
 pub mod grammar;
+mod owned;
 
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::files::{copy_in, copy_out};
 use crate::kapi::params;
 use crate::kapi::sync::{Guarded, TurnClass};
+use crate::kapi::wait::Poll;
+use crate::lua::vm::Message;
+use crate::mailbox::Mailbox;
 use crate::registry::registry;
 use crate::state::{ChunkName, Origin, Wait};
+use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 use grammar::{Assembler, Buffer, Fed, Request};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::iov::{IovIterDest, IovIterSource};
 use kernel::prelude::*;
+use kernel::sync::Arc;
+use owned::Owned;
 
 /// Bytes copied from the writer at a time.
 const PIECE: usize = 4096;
@@ -30,6 +37,8 @@ const PIECE: usize = 4096;
 pub struct Session {
     #[pin]
     work: Guarded<Work>,
+    /// What came to this session's port; poll(2) waits here.
+    mailbox: Arc<Mailbox>,
     has_reply: AtomicBool,
 }
 
@@ -37,21 +46,28 @@ struct Work {
     requests: Assembler<Bytes>,
     /// The reply to the last request; `None` before the first: then a reader gets the list.
     reply: Option<Bytes>,
+    /// It waits to be read.
+    unread: bool,
     /// The error of the last request, until its reply is read or the file is rewound.
     failed: Option<Error>,
     piece: Bytes,
+    owned: Owned,
 }
 
 impl Session {
     /// A new session.
     pub fn open() -> Result<Pin<KBox<Self>>> {
+        let mailbox = Arc::pin_init(Mailbox::new(), GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
         let work = Work {
             requests: Assembler::new(Bytes::new(), Bytes::new(), params::scriptmax()),
             reply: None,
+            unread: false,
             failed: None,
             piece: Bytes::zeroed(PIECE)?,
+            owned: Owned::new(mailbox.clone()),
         };
-        let session = pin_init!(Self { work <- Guarded::new(TurnClass::File, work), has_reply: AtomicBool::new(false) });
+        let has_reply = AtomicBool::new(false);
+        let session = pin_init!(Self { work <- Guarded::new(TurnClass::File, work), mailbox, has_reply });
         KBox::pin_init(session, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)
     }
 
@@ -66,7 +82,8 @@ impl Session {
             let mut piece = core::mem::replace(&mut work.piece, Bytes::new());
             let result = write_pieces(work, from, &mut piece, wait);
             work.piece = piece;
-            self.has_reply.store(work.reply.is_some(), Ordering::Release);
+            self.has_reply.store(work.unread, Ordering::Release);
+            self.mailbox.wake();
             result
         })?
     }
@@ -78,6 +95,7 @@ impl Session {
                 work.reply = Some(registry()?.list()?);
             }
             work.failed = None;
+            work.unread = false;
             self.has_reply.store(false, Ordering::Release);
             match &work.reply {
                 Some(reply) => copy_out(to, pos, reply.bytes()),
@@ -88,7 +106,8 @@ impl Session {
 
     /// lseek(2) to 0.
     pub fn rewind(&self) {
-        self.work.with(|work| work.failed = None);
+        // A killed task need not know.
+        let _ = self.work.with_killable(|work| work.failed = None);
     }
 
     /// The last close: a line without newline is a request too. A dying task's is dropped.
@@ -100,7 +119,9 @@ impl Session {
             }
             match work.requests.finish(exists) {
                 Ok(Fed::Request(_, request)) => {
-                    let (result, reply) = carry_out(&request, Wait::Killable);
+                    // Nobody could read what is received.
+                    let wait = if request == Request::Receive { Wait::No } else { Wait::Killable };
+                    let (result, reply) = carry_out(&mut work.owned, &request, wait);
                     work.requests.done();
                     work.reply = Some(reply);
                     result
@@ -111,9 +132,10 @@ impl Session {
         })
     }
 
-    /// True while a reply waits to be read.
-    pub fn is_readable(&self) -> bool {
-        self.has_reply.load(Ordering::Acquire)
+    /// True while a reply waits to be read, or a message at the port; poll(2) waits for it.
+    pub fn is_readable(&self, poll: &Poll) -> bool {
+        let (has_message, _) = self.mailbox.poll(poll);
+        has_message || self.has_reply.load(Ordering::Acquire)
     }
 }
 
@@ -134,12 +156,21 @@ fn write_pieces(work: &mut Work, from: &mut IovIterSource<'_>, piece: &mut Bytes
                 Ok(Fed::More) => (input.len(), Ok(false)),
                 Ok(Fed::Nothing(taken)) => (taken, Ok(false)),
                 Ok(Fed::Request(taken, request)) => {
-                    let (result, reply) = carry_out(&request, wait);
+                    let (result, reply) = carry_out(&mut work.owned, &request, wait);
+                    // A `receive` that got nothing did nothing, and may be offered again at once.
+                    if matches!(request, Request::Receive) && matches!(result, Err(Error::Empty | Error::Restart)) {
+                        work.requests.reset();
+                        work.reply = Some(Bytes::new());
+                        work.unread = false;
+                        return if settled > 0 { Ok(settled) } else { result.map(|()| 0) };
+                    }
                     work.reply = Some(reply);
+                    work.unread = true;
                     (taken, result.map(|()| true))
                 }
                 Err(error) => {
                     work.reply = Some(reply_of(error));
+                    work.unread = true;
                     (0, Err(error))
                 }
             };
@@ -177,19 +208,31 @@ fn reply_of(error: Error) -> Bytes {
 }
 
 /// Does what a request asks for: the outcome, and the reply.
-fn carry_out(request: &Request<'_>, wait: Wait) -> (Result, Bytes) {
-    match try_carry_out(request, wait) {
+fn carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> (Result, Bytes) {
+    match try_carry_out(owned, request, wait) {
         Ok((result, reply)) => (result, reply),
         Err(error) => (Err(error), reply_of(error)),
     }
 }
 
-fn try_carry_out(request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {
+fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {
     let registry = registry()?;
     let nothing = || Ok((Ok(()), Bytes::new()));
     match request {
-        Request::Create { name, maxalloc } => {
-            registry.create(name, *maxalloc)?;
+        Request::Create { name, maxalloc, marked: false } => {
+            registry.create(name, *maxalloc, 0)?;
+            nothing()
+        }
+        Request::Create { name, maxalloc, marked: true } => {
+            owned.mark_new(|session| registry.create(name, *maxalloc, session))?;
+            nothing()
+        }
+        Request::Mark { name } => {
+            owned.mark(registry.get(name)?)?;
+            nothing()
+        }
+        Request::Unmark { name } => {
+            owned.unmark(&*registry.get(name)?)?;
             nothing()
         }
         Request::Destroy { name } => {
@@ -201,6 +244,23 @@ fn try_carry_out(request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {
             nothing()
         }
         Request::List => Ok((Ok(()), registry.list()?)),
+        Request::Bind { port } => {
+            let mut reply = Bytes::new();
+            writeln!(reply, "{}", owned.bind(*port)?).map_err(|_| Error::NoMemory)?;
+            Ok((Ok(()), reply))
+        }
+        Request::Receive => Ok((Ok(()), owned.receive(wait == Wait::No)?)),
+        Request::Message { name, bytes } => {
+            let state = registry.get(name)?;
+            let mut message = Message::new(bytes.len(), owned.port())?;
+            for (to, from) in message.bytes_mut().iter_mut().zip(*bytes) {
+                *to = *from;
+            }
+            // The request stays failed until its reply is read: it is not begun anew.
+            let restart = |error| if error == Error::Restart { Error::Interrupted } else { error };
+            let outcome = state.message(message, wait).map_err(restart)?;
+            Ok((outcome.result, outcome.text))
+        }
         Request::Execute { name, chunk } => {
             let chunk_name = ChunkName::of_file(name, "execute");
             let outcome = registry.get(name)?.run(chunk, &chunk_name, Origin::Request, wait)?;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Byte buffers in kernel memory, accounted to the writer. Process context.
+//! Byte buffers in kernel memory, accounted to the writer. Process context, but for pages.
 
 use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
-use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
-use kernel::alloc::KVVec;
+use crate::messages::PAGE;
+use kernel::alloc::flags::{__GFP_NOWARN, GFP_ATOMIC, GFP_KERNEL_ACCOUNT};
+use kernel::alloc::{KVVec, KVec};
 
 /// A growable buffer; large ones are made of scattered pages.
 pub struct Bytes(KVVec<u8>);
@@ -61,6 +62,30 @@ impl Buffer for Bytes {
 impl core::fmt::Write for Bytes {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         self.append(text.as_bytes()).map_err(|_| core::fmt::Error)
+    }
+}
+
+/// A page of a queue of messages, had without sleeping.
+pub struct AtomicPage(KVec<u8>);
+
+impl crate::messages::Page for AtomicPage {
+    fn new() -> Option<Self> {
+        KVec::with_capacity(PAGE, GFP_ATOMIC | __GFP_NOWARN).ok().map(Self)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if self.0.len().saturating_add(bytes.len()) <= PAGE {
+            // There is room: nothing is allocated.
+            let _ = self.0.extend_from_slice(bytes, GFP_ATOMIC);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
     }
 }
 

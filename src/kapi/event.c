@@ -27,7 +27,7 @@ enum place { IDLE, ARMED, READY, RUNNING };
 
 struct lunatik_event {
 	struct hrtimer timer;
-	struct list_head link;		/* in `armed` or `ready` */
+	struct list_head link;		/* in `armed`, `parked` or `ready` */
 	struct lunatik_queue *queue;
 	enum place place;
 	bool sleeper;			/* a waiting coroutine: `cancel` wakes it */
@@ -38,6 +38,8 @@ struct lunatik_event {
 struct lunatik_queue {
 	spinlock_t lock;
 	struct list_head armed;
+	struct list_head parked;	/* armed without a timer, until called, one at a time */
+	struct lunatik_event *called;	/* it is on its way; nobody else is called until it has arrived */
 	struct list_head ready;
 	struct work_struct work;
 	void *state;
@@ -186,6 +188,46 @@ bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
 	return open;
 }
 
+/* Parks an idle event, behind the others or before them. Under the state's lock; false when the state is closing. */
+bool lunatik_event_park(struct lunatik_event *event, bool first)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool open;
+
+	spin_lock_bh(&queue->lock);
+	open = !queue->closing;
+	if (open) {
+		list_add(&event->link, first ? &queue->parked : queue->parked.prev);
+		event->place = ARMED;
+	}
+	spin_unlock_bh(&queue->lock);
+	return open;
+}
+
+/* Has the first of the parked events handled, unless one is on its way. Any context. */
+void lunatik_queue_call(struct lunatik_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	if (!queue->called && !queue->closing && !list_empty(&queue->parked)) {
+		queue->called = list_first_entry(&queue->parked, struct lunatik_event, link);
+		list_move_tail(&queue->called->link, &queue->ready);
+		queue->called->place = READY;
+		kick(queue);
+	}
+	spin_unlock_bh(&queue->lock);
+}
+
+/* True when an event is parked or was called and has not arrived. Any context. */
+bool lunatik_queue_is_waited_for(struct lunatik_queue *queue)
+{
+	bool waited;
+
+	spin_lock_bh(&queue->lock);
+	waited = queue->called || !list_empty(&queue->parked);
+	spin_unlock_bh(&queue->lock);
+	return waited;
+}
+
 /*
  * Disarms an event. Under the state's lock. True when it is idle and its memory the caller's again;
  * false when the work item will have to let it go.
@@ -243,7 +285,13 @@ bool lunatik_event_cancelled(const struct lunatik_event *event)
 /* A running event is done with. Under the state's lock. */
 void lunatik_event_done(struct lunatik_event *event)
 {
+	struct lunatik_queue *queue = event->queue;
+
 	event->place = IDLE;
+	spin_lock_bh(&queue->lock);
+	if (queue->called == event)
+		queue->called = NULL;
+	spin_unlock_bh(&queue->lock);
 }
 
 static void handle_events(struct work_struct *work)
@@ -299,6 +347,9 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 			continue;
 		expire(event);
 	}
+	list_for_each_entry(event, &queue->parked, link)
+		event->place = READY;
+	list_splice_tail_init(&queue->parked, &queue->ready);
 	if (!list_empty(&queue->ready))
 		kick(queue);
 	spin_unlock_bh(&queue->lock);
@@ -322,6 +373,7 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 
 		spin_lock_bh(&queue->lock);
 		list_splice_tail_init(&queue->ready, &queue->armed);
+		list_splice_tail_init(&queue->parked, &queue->armed);
 		event = list_first_entry_or_null(&queue->armed, struct lunatik_event, link);
 		if (event) {
 			list_del_init(&event->link);
@@ -343,6 +395,7 @@ struct lunatik_queue *lunatik_queue_new(void *state)
 		return NULL;
 	lunatik_spin_init(&queue->lock, LUNATIK_LOCK_QUEUE);
 	INIT_LIST_HEAD(&queue->armed);
+	INIT_LIST_HEAD(&queue->parked);
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_WORK(&queue->work, handle_events);
 	queue->state = state;

@@ -11,6 +11,8 @@ use kernel::sync::{Arc, ArcBorrow};
 
 extern "C" {
     fn lunatik_queue_new(state: *mut c_void) -> *mut c_void;
+    fn lunatik_queue_call(queue: *mut c_void);
+    fn lunatik_queue_is_waited_for(queue: *mut c_void) -> bool;
     fn lunatik_queue_collect(queue: *mut c_void);
     fn lunatik_queue_wake(queue: *mut c_void);
     fn lunatik_queue_stop(queue: *mut c_void);
@@ -44,6 +46,18 @@ impl Queue {
     /// Its address, for C.
     pub fn as_ptr(&self) -> *mut c_void {
         self.0.load(Ordering::Acquire)
+    }
+
+    /// Has the first that is parked go on, unless one is on its way. Any context.
+    pub fn call(&self) {
+        // SAFETY: The queue lives as long as this value.
+        unsafe { lunatik_queue_call(self.as_ptr()) };
+    }
+
+    /// True when something is parked, or on its way from there. Any context.
+    pub fn is_waited_for(&self) -> bool {
+        // SAFETY: As above.
+        unsafe { lunatik_queue_is_waited_for(self.as_ptr()) }
     }
 
     /// Has garbage collected soon. Under the state's lock, any context.

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/lunatik/ctl and /sys/kernel/lunatik/NAME: the tables of function pointers, and the private
- * pointer of each open file; what the files mean is Rust's business (src/ctl.rs, src/code.rs).
+ * /proc/lunatik/ctl and the directories /sys/kernel/lunatik/NAME: the tables of function pointers, and the
+ * private pointer of each open ctl; what the files mean is Rust's business (src/ctl, src/attrs.rs).
  *
- * Context: process, no locks held. sysfs offers a binary attribute neither open nor close nor whole
- * writes, so `code` is a node of our own making: after sysfs has created it, its kernfs operations
- * are replaced, and its .open gives the file our file operations.
- *
- * Module life: procfs and kernfs both release a file under the feet of a removed entry, so every
- * open file holds a reference to the module of its own.
+ * Context: process, no locks held. Module life: procfs releases a file under the feet of a removed entry, so
+ * every open file holds a reference to the module of its own. `code` and `data` are nodes of our own making
+ * (node.c).
  */
 #include <linux/capability.h>
 #include <linux/file.h>
@@ -28,13 +25,13 @@
 
 #include "kapi.h"
 
-static bool may_open(const struct file *file)
+bool lunatik_may_open(const struct file *file)
 {
 	return file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
 }
 
 /* What is to become of the script of a task that closes its file now. */
-static enum lunatik_commit commit_kind(void)
+enum lunatik_commit lunatik_commit_kind(void)
 {
 	if (fatal_signal_pending(current) ||
 	    ((current->flags & PF_EXITING) && (current->signal->group_exit_code & 0x7f)))
@@ -74,7 +71,7 @@ static int ctl_flush(struct file *file, fl_owner_t id)
 {
 	if (!(file->f_mode & FMODE_WRITE) || file_count(file) != 1)
 		return 0;
-	return lunatik_ctl_flush(file->private_data, commit_kind() != LUNATIK_COMMIT_HERE);
+	return lunatik_ctl_flush(file->private_data, lunatik_commit_kind() != LUNATIK_COMMIT_HERE);
 }
 
 static loff_t ctl_lseek(struct file *file, loff_t offset, int whence)
@@ -90,7 +87,7 @@ static __poll_t ctl_poll(struct file *file, struct poll_table_struct *wait)
 {
 	__poll_t ready = EPOLLOUT | EPOLLWRNORM;
 
-	if (lunatik_ctl_readable(file->private_data))
+	if (lunatik_ctl_readable(file->private_data, file, wait))
 		ready |= EPOLLIN | EPOLLRDNORM;
 	return ready;
 }
@@ -113,7 +110,7 @@ static int ctl_open(struct inode *inode, struct file *file)
 {
 	int err;
 
-	if (!may_open(file))
+	if (!lunatik_may_open(file))
 		return -EPERM;
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
@@ -123,6 +120,8 @@ static int ctl_open(struct inode *inode, struct file *file)
 		return err;
 	}
 	file->f_op = &ctl_fops;
+	/* Who waits in a request must not hold the position's lock, for which others would wait unkillably. */
+	file->f_mode &= ~FMODE_ATOMIC_POS;
 	return 0;
 }
 
@@ -141,7 +140,7 @@ static struct proc_dir_entry *proc_dir;
 struct lunatik_dir {
 	struct kobject kobj;
 	void *state;
-	struct bin_attribute code;
+	struct lunatik_node nodes[LUNATIK_NODES];
 };
 
 enum { ATTR_MAXALLOC, ATTR_CURRALLOC, ATTR_STATS };
@@ -208,125 +207,6 @@ static const struct kobj_type dir_type = {
 
 static struct kset *dirs;
 
-/* --- the node `code` --- */
-
-static struct kernfs_open_file *to_of(struct file *file)
-{
-	return ((struct seq_file *)file->private_data)->private;
-}
-
-static ssize_t code_read(struct kiocb *iocb, struct iov_iter *to)
-{
-	return lunatik_code_read(to_of(iocb->ki_filp)->priv, to, &iocb->ki_pos);
-}
-
-static ssize_t code_write(struct kiocb *iocb, struct iov_iter *from)
-{
-	ssize_t written = lunatik_code_write(to_of(iocb->ki_filp)->priv, from);
-
-	if (written > 0)
-		iocb->ki_pos = 0;
-	return written;
-}
-
-static int code_flush(struct file *file, fl_owner_t id)
-{
-	if (!(file->f_mode & FMODE_WRITE) || file_count(file) != 1)
-		return 0;
-	return lunatik_code_commit(to_of(file)->priv, commit_kind(), file->f_flags & O_NONBLOCK);
-}
-
-static int code_fsync(struct file *file, loff_t start, loff_t end, int datasync)
-{
-	if (!(file->f_mode & FMODE_WRITE))
-		return 0;
-	return lunatik_code_commit(to_of(file)->priv, LUNATIK_COMMIT_HERE, file->f_flags & O_NONBLOCK);
-}
-
-static int (*kernfs_release)(struct inode *inode, struct file *file);
-
-static int code_release(struct inode *inode, struct file *file)
-{
-	lunatik_code_release(to_of(file)->priv);
-	return kernfs_release(inode, file);
-}
-
-static struct file_operations code_fops;
-static DEFINE_MUTEX(fops_lock);
-
-/* Makes our copy of kernfs's file operations, once. */
-static void make_code_fops(const struct file_operations *kernfs_fops)
-{
-	mutex_lock(&fops_lock);
-	if (!code_fops.owner) {
-		code_fops = (struct file_operations) {
-			.read_iter = code_read,
-			.write_iter = code_write,
-			.flush = code_flush,
-			.fsync = code_fsync,
-			.llseek = kernfs_fops->llseek,
-			.release = code_release,
-		};
-		kernfs_release = kernfs_fops->release;
-		/* Readers take the copy without the lock once they see the owner. */
-		smp_store_release(&code_fops.owner, THIS_MODULE);
-	}
-	mutex_unlock(&fops_lock);
-}
-
-/* Called by kernfs with an active reference to the node held: its directory is alive. */
-static int code_open(struct kernfs_open_file *of)
-{
-	struct bin_attribute *attr = of->kn->priv;
-	struct lunatik_dir *dir = container_of(attr, struct lunatik_dir, code);
-	int err;
-
-	if (!may_open(of->file))
-		return -EPERM;
-	if (!try_module_get(THIS_MODULE))
-		return -ENODEV;
-	err = lunatik_code_open(dir->state, &of->priv);
-	if (err) {
-		module_put(THIS_MODULE);
-		return err;
-	}
-	make_code_fops(of->file->f_op);
-	/* From here on __fput puts the module. */
-	of->file->f_op = &code_fops;
-	return 0;
-}
-
-/* kernfs asks for these before it lets a file be opened for reading or writing; they never run. */
-static ssize_t unused_io(struct kernfs_open_file *of, char *buf, size_t bytes, loff_t off)
-{
-	return -EIO;
-}
-
-static const struct kernfs_ops code_node_ops = {
-	.open = code_open,
-	.read = unused_io,
-	.write = unused_io,
-};
-
-static int add_code_node(struct lunatik_dir *dir)
-{
-	struct kernfs_node *kn;
-	int err;
-
-	sysfs_bin_attr_init(&dir->code);
-	dir->code.attr.name = "code";
-	dir->code.attr.mode = 0600;
-	err = sysfs_create_bin_file(&dir->kobj, &dir->code);
-	if (err)
-		return err;
-	kn = kernfs_find_and_get_ns(dir->kobj.sd, "code", NULL);
-	if (!kn)
-		return -ENOENT;
-	WRITE_ONCE(kn->attr.ops, &code_node_ops);
-	kernfs_put(kn);
-	return 0;
-}
-
 struct lunatik_dir *lunatik_dir_add(const char *name, void *state)
 {
 	struct lunatik_dir *dir = kzalloc(sizeof(*dir), GFP_KERNEL_ACCOUNT);
@@ -341,7 +221,7 @@ struct lunatik_dir *lunatik_dir_add(const char *name, void *state)
 	dir->kobj.kset = dirs;
 	err = kobject_init_and_add(&dir->kobj, &dir_type, NULL, "%s", name);
 	if (!err)
-		err = add_code_node(dir);
+		err = lunatik_nodes_add(&dir->kobj, dir->nodes, state);
 	if (err) {
 		kobject_put(&dir->kobj);
 		return NULL;

@@ -2,16 +2,15 @@
 
 //! The files as C calls them (src/kapi/files.c): pointers become objects, results become numbers.
 //!
-//! Every function here only converts; what the files mean stands in `ctl.rs`, `code.rs` and
-//! `attrs.rs`. Process context.
+//! Every function here only converts; what the files mean stands in `ctl.rs` and `attrs.rs`. Process context.
 
 use crate::attrs;
-use crate::code::{Commit, Script};
 use crate::ctl::Session;
 use crate::error::{Error, Result};
 use crate::state::State;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::NonNull;
+use super::wait::Poll;
 use kernel::bindings;
 use kernel::iov::{IovIterDest, IovIterSource};
 use kernel::prelude::*;
@@ -71,10 +70,12 @@ impl Directory {
     }
 }
 
+/// The state behind a pointer of C's.
+///
 /// # Safety
 ///
 /// `state` came from `Directory::add` and its directory has not let go of it.
-unsafe fn state_of<'a>(state: *mut c_void) -> ArcBorrow<'a, State> {
+pub unsafe fn state_of<'a>(state: *mut c_void) -> ArcBorrow<'a, State> {
     // SAFETY: By the caller.
     unsafe { ArcBorrow::from_raw(state.cast::<State>()) }
 }
@@ -85,14 +86,16 @@ unsafe extern "C" fn lunatik_state_put(state: *mut c_void) {
     drop(unsafe { Arc::from_raw(state.cast::<State>()) });
 }
 
-fn to_int(result: Result) -> c_int {
+/// 0 or a negative errno.
+pub fn to_int(result: Result) -> c_int {
     match result {
         Ok(()) => 0,
         Err(error) => -error.errno(),
     }
 }
 
-fn to_size(result: Result<usize>) -> isize {
+/// A count or a negative errno.
+pub fn to_size(result: Result<usize>) -> isize {
     match result {
         Ok(count) => isize::try_from(count).unwrap_or(isize::MAX),
         Err(error) => -(error.errno() as isize),
@@ -171,67 +174,9 @@ unsafe extern "C" fn lunatik_ctl_rewind(session: *mut c_void) {
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_ctl_readable(session: *mut c_void) -> bool {
+unsafe extern "C" fn lunatik_ctl_readable(session: *mut c_void, file: *mut c_void, table: *mut c_void) -> bool {
     // SAFETY: The file is open.
-    unsafe { session_of(session) }.is_readable()
-}
-
-// --- code ---
-
-#[no_mangle]
-unsafe extern "C" fn lunatik_code_open(state: *mut c_void, script: *mut *mut c_void) -> c_int {
-    // SAFETY: kernfs holds the directory during open.
-    let state = unsafe { state_of(state) };
-    match Script::open(state.into()) {
-        Ok(opened) => {
-            // SAFETY: `script` is the file's private pointer; a script is not moved once boxed.
-            unsafe { *script = KBox::into_raw(Pin::into_inner_unchecked(opened)).cast() };
-            0
-        }
-        Err(error) => -error.errno(),
-    }
-}
-
-/// # Safety
-///
-/// `script` came from `lunatik_code_open` and was not released.
-unsafe fn script_of<'a>(script: *mut c_void) -> &'a Script {
-    // SAFETY: By the caller.
-    unsafe { &*script.cast::<Script>() }
-}
-
-#[no_mangle]
-unsafe extern "C" fn lunatik_code_release(script: *mut c_void) {
-    // SAFETY: The file is closed; nobody else has the box that `lunatik_code_open` gave away.
-    unsafe {
-        let _ = script_of(script).commit(Commit::Later, false);
-        drop(Pin::new_unchecked(KBox::from_raw(script.cast::<Script>())));
-    }
-}
-
-#[no_mangle]
-unsafe extern "C" fn lunatik_code_commit(script: *mut c_void, how: c_int, nonblock: bool) -> c_int {
-    let how = match how {
-        0 => Commit::Here,
-        1 => Commit::Later,
-        _ => Commit::Never,
-    };
-    // SAFETY: The file is open.
-    to_int(unsafe { script_of(script) }.commit(how, nonblock))
-}
-
-#[no_mangle]
-unsafe extern "C" fn lunatik_code_read(script: *mut c_void, to: *mut bindings::iov_iter, pos: *mut i64) -> isize {
-    // SAFETY: The file is open; the iterator is a destination and the position ours during the call.
-    let (script, to, pos) = unsafe { (script_of(script), IovIterDest::from_raw(to), &mut *pos) };
-    to_size(script.read(to, pos))
-}
-
-#[no_mangle]
-unsafe extern "C" fn lunatik_code_write(script: *mut c_void, from: *mut bindings::iov_iter) -> isize {
-    // SAFETY: The file is open; the iterator is a source and ours during the call.
-    let (script, from) = unsafe { (script_of(script), IovIterSource::from_raw(from)) };
-    to_size(script.write(from))
+    unsafe { session_of(session) }.is_readable(&Poll { file, table })
 }
 
 // --- maxalloc, curralloc, stats ---

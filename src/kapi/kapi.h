@@ -9,6 +9,7 @@
 #include <linux/mutex.h>
 #include <linux/semaphore.h>
 #include <linux/spinlock.h>
+#include <linux/sysfs.h>
 #include <linux/types.h>
 
 struct iov_iter;
@@ -18,11 +19,11 @@ struct wait_queue_head;
 /* --- params.c: module parameters, all readable under /sys/module/lunatik/parameters ---------- */
 
 extern unsigned int lunatik_maxstates, lunatik_defaultmaxalloc, lunatik_minalloc, lunatik_scriptmax;
-extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap;
+extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes;
 extern unsigned long lunatik_totalmax;
 unsigned long lunatik_ram_pages(void);
 
-/* --- files.c: what Rust answers --------------------------------------------------------------- */
+/* --- files.c and node.c: what Rust answers --------------------------------------------------------------- */
 
 /* All return 0 or a count, or a negative errno. `nonblock` is O_NONBLOCK. Process context. */
 int lunatik_ctl_open(void **session);
@@ -31,13 +32,19 @@ int lunatik_ctl_flush(void *session, bool dying);
 ssize_t lunatik_ctl_read(void *session, struct iov_iter *to, loff_t *pos, bool nonblock);
 ssize_t lunatik_ctl_write(void *session, struct iov_iter *from, bool nonblock);
 void lunatik_ctl_rewind(void *session);
-bool lunatik_ctl_readable(void *session);
+/* poll(2) may wait at `wait`. */
+bool lunatik_ctl_readable(void *session, struct file *file, struct poll_table_struct *wait);
 
 int lunatik_code_open(void *state, void **script);
 void lunatik_code_release(void *script);
 int lunatik_code_commit(void *script, int how, bool nonblock);
 ssize_t lunatik_code_read(void *script, struct iov_iter *to, loff_t *pos);
 ssize_t lunatik_code_write(void *script, struct iov_iter *from);
+
+ssize_t lunatik_data_read(void *state, struct iov_iter *to, loff_t *pos, bool nonblock);
+ssize_t lunatik_data_write(void *state, struct iov_iter *from, bool nonblock);
+enum lunatik_poll { LUNATIK_POLL_READABLE = 1, LUNATIK_POLL_CLOSED = 2 };
+int lunatik_data_poll(void *state, struct file *file, struct poll_table_struct *wait);
 
 ssize_t lunatik_attr_show(void *state, int which, char *page, size_t size);
 ssize_t lunatik_attr_store(void *state, int which, const char *text, size_t len);
@@ -51,6 +58,20 @@ enum lunatik_commit {
 	LUNATIK_COMMIT_LATER = 1,	/* exec, an exit without a signal, or release: run it in the background */
 	LUNATIK_COMMIT_NEVER = 2,	/* the writer was killed */
 };
+
+/* --- what files.c and node.c share -------------------------------------------------------------- */
+
+/* A file in a state's directory that is of our own making. */
+struct lunatik_node {
+	struct bin_attribute attr;
+	void *state;
+};
+#define LUNATIK_NODES 2	/* code, data */
+/* Makes them; on failure the caller removes the directory. */
+int lunatik_nodes_add(struct kobject *kobj, struct lunatik_node *nodes, void *state);
+
+bool lunatik_may_open(const struct file *file);
+enum lunatik_commit lunatik_commit_kind(void);
 
 /* --- files.c: what Rust calls ------------------------------------------------------------------ */
 
@@ -66,7 +87,7 @@ void lunatik_dir_remove(struct lunatik_dir *dir);
 /* --- sync.c ------------------------------------------------------------------------------------ */
 
 /* The lock classes, in the order in which they may be taken. */
-enum lunatik_lock_class { LUNATIK_LOCK_REGISTRY, LUNATIK_LOCK_STATE, LUNATIK_LOCK_QUEUE };
+enum lunatik_lock_class { LUNATIK_LOCK_REGISTRY, LUNATIK_LOCK_STATE, LUNATIK_LOCK_PORTS, LUNATIK_LOCK_QUEUE };
 
 void lunatik_spin_init(spinlock_t *lock, int class);
 void lunatik_spin_lock_bh(spinlock_t *lock);
@@ -74,7 +95,13 @@ bool lunatik_spin_trylock_bh(spinlock_t *lock);
 void lunatik_spin_unlock_bh(spinlock_t *lock);
 
 /* The classes of sleeping locks, in the order in which they may be taken; all before any spinlock. */
-enum lunatik_turn_class { LUNATIK_TURN_FILE, LUNATIK_TURN_SCRIPT, LUNATIK_TURN_RECORD, LUNATIK_TURN_LOG };
+enum lunatik_turn_class {
+	LUNATIK_TURN_FILE,
+	LUNATIK_TURN_MAILBOX,
+	LUNATIK_TURN_SCRIPT,
+	LUNATIK_TURN_RECORD,
+	LUNATIK_TURN_LOG,
+};
 void lunatik_mutex_init(struct mutex *lock, int class);
 void lunatik_mutex_lock(struct mutex *lock);
 int lunatik_mutex_lock_killable(struct mutex *lock);
@@ -87,6 +114,18 @@ bool lunatik_signal_ends(void);
 void lunatik_resched(void);
 bool lunatik_may_sleep(void);
 bool lunatik_may_execute(void);
+
+/* --- wait.c ------------------------------------------------------------------------------------ */
+
+struct rw_semaphore;
+void lunatik_wait_init(struct wait_queue_head *queue);
+int lunatik_wait_until(struct wait_queue_head *queue, bool (*ready)(const void *arg), const void *arg);
+void lunatik_wait_wake(struct wait_queue_head *queue);
+void lunatik_wait_poll(struct wait_queue_head *queue, struct file *file, struct poll_table_struct *table);
+void lunatik_gate_init(struct rw_semaphore *gate);
+int lunatik_gate_enter(struct rw_semaphore *gate);
+void lunatik_gate_leave(struct rw_semaphore *gate);
+void lunatik_gate_drain(struct rw_semaphore *gate);
 
 /* --- defer.c ----------------------------------------------------------------------------------- */
 
@@ -125,8 +164,11 @@ size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 bool lunatik_op_start(struct lunatik_event *event);
 void lunatik_op_run(struct lunatik_event *event);
+bool lunatik_event_park(struct lunatik_event *event, bool first);
 struct lunatik_queue *lunatik_queue_new(void *state);
 void lunatik_queue_collect(struct lunatik_queue *queue);
+void lunatik_queue_call(struct lunatik_queue *queue);
+bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);
 void lunatik_queue_stop(struct lunatik_queue *queue);
 void lunatik_queue_drain(struct lunatik_queue *queue);

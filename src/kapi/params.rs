@@ -13,6 +13,7 @@ extern "C" {
     static lunatik_slice_us: c_uint;
     static lunatik_hookbudget_us: c_uint;
     static lunatik_stackcap: c_uint;
+    static lunatik_queuebytes: c_uint;
     fn lunatik_ram_pages() -> c_ulong;
 }
 
@@ -43,6 +44,13 @@ param! {
     hookbudget_us = lunatik_hookbudget_us;
     /// Side stacks in the pool at most.
     stackcap = lunatik_stackcap;
+}
+
+/// Bytes that a queue of messages holds at most; it has room for the longest message.
+pub fn queuebytes() -> usize {
+    // SAFETY: As above.
+    let bytes = unsafe { lunatik_queuebytes as usize };
+    bytes.clamp(2 * crate::messages::DATA_MAX, 1 << 30)
 }
 
 /// Fills in what depends on the machine: `totalmax` is an eighth of RAM unless it was given.

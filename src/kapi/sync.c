@@ -26,6 +26,9 @@ void lunatik_spin_init(spinlock_t *lock, int class)
 	case LUNATIK_LOCK_STATE:
 		spin_lock_init(lock);
 		break;
+	case LUNATIK_LOCK_PORTS:
+		spin_lock_init(lock);
+		break;
 	default:
 		spin_lock_init(lock);
 		break;
@@ -51,6 +54,9 @@ void lunatik_mutex_init(struct mutex *lock, int class)
 {
 	switch (class) {
 	case LUNATIK_TURN_FILE:
+		mutex_init(lock);
+		break;
+	case LUNATIK_TURN_MAILBOX:
 		mutex_init(lock);
 		break;
 	case LUNATIK_TURN_SCRIPT:

@@ -34,8 +34,10 @@ pub enum Class {
     Registry = 0,
     /// One state's Lua.
     State = 1,
+    /// The table of ports.
+    Ports = 2,
     /// A queue; nothing is taken under it.
-    Queue = 2,
+    Queue = 3,
 }
 
 /// A spinlock taken with bottom halves off, without data of its own. Any context but hard interrupt.
@@ -118,12 +120,14 @@ impl<T> Locked<T> {
 pub enum TurnClass {
     /// The calls of one open file.
     File = 0,
+    /// The readers of a mailbox.
+    Mailbox = 1,
     /// The scripts of one state.
-    Script = 1,
+    Script = 2,
     /// What is remembered of a state.
-    Record = 2,
+    Record = 3,
     /// The writers of the log.
-    Log = 3,
+    Log = 4,
 }
 
 /// A turn: a sleeping lock by which things happen one after another. Process context.

@@ -64,6 +64,15 @@ pub struct RawChunk {
     pub result_len: usize,
 }
 
+/// `struct lunatik_message`
+#[repr(C)]
+pub struct RawMessage {
+    pub bytes: *mut c_char,
+    pub len: usize,
+    pub port: i64,
+    pub handle: *mut c_void,
+}
+
 /// `enum lunatik_why`
 pub mod why {
     use core::ffi::c_int;
@@ -95,6 +104,7 @@ extern "C" {
     pub fn lunatik_chunk_run(thread: *mut LuaState, chunk: *mut RawChunk, may_wait: c_int);
     pub fn lunatik_chunk_resume(thread: *mut LuaState, chunk: *mut RawChunk);
     pub fn lunatik_chunk_call(thread: *mut LuaState, chunk: *mut RawChunk);
+    pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
     pub fn lunatik_collect(thread: *mut LuaState);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
     pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;

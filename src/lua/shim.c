@@ -131,7 +131,7 @@ static int make_traceback(lua_State *L)
 }
 
 /* Turns any error object into its message with a traceback; the standard interpreter's handler. */
-static int message_handler(lua_State *L)
+int lunatik_message_handler(lua_State *L)
 {
 	const char *message = lua_tostring(L, 1);
 	int status;
@@ -200,7 +200,7 @@ static int run_chunk(lua_State *L)
 	int status;
 
 	lua_settop(L, 0);
-	lua_pushcfunction(L, message_handler);
+	lua_pushcfunction(L, lunatik_message_handler);
 	status = lua_load(L, read_piece, chunk, chunk->name, "t");
 	if (status != LUA_OK) {
 		/* What ends an entry may do so in the parser. */
@@ -212,17 +212,22 @@ static int run_chunk(lua_State *L)
 	return ended(L, lua_pcallk(L, 0, LUA_MULTRET, 1, 1, ended), 1);
 }
 
+int lunatik_callback_ended(lua_State *L, int status)
+{
+	return ended(L, status, 0);
+}
+
 static int run_callback(lua_State *L)
 {
 	int narg = lua_gettop(L) - 1;
 
-	lua_pushcfunction(L, message_handler);
+	lua_pushcfunction(L, lunatik_message_handler);
 	lua_insert(L, 1);
 	return ended(L, lua_pcallk(L, narg, 0, 1, 0, ended), 0);
 }
 
 /* Takes the outcome off a thread that ended with `status`. */
-static void take_outcome(lua_State *thread, int status, struct lunatik_chunk *chunk)
+void lunatik_take_outcome(lua_State *thread, int status, struct lunatik_chunk *chunk)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(thread);
 
@@ -261,15 +266,15 @@ void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_w
 	lua_pushcfunction(thread, run_chunk);
 	lua_pushlightuserdata(thread, chunk);
 	if (may_wait)
-		take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
+		lunatik_take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
 	else
-		take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
+		lunatik_take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
 	lunatik_generation_end(thread, chunk->end == LUNATIK_DONE || chunk->end == LUNATIK_WAITS);
 }
 
 void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk)
 {
-	take_outcome(thread, lua_resume(thread, NULL, 0), chunk);
+	lunatik_take_outcome(thread, lua_resume(thread, NULL, 0), chunk);
 }
 
 void lunatik_chunk_call(lua_State *thread, struct lunatik_chunk *chunk)
@@ -278,7 +283,7 @@ void lunatik_chunk_call(lua_State *thread, struct lunatik_chunk *chunk)
 
 	lua_pushcfunction(thread, run_callback);
 	lua_insert(thread, 1);
-	take_outcome(thread, lua_resume(thread, NULL, n), chunk);
+	lunatik_take_outcome(thread, lua_resume(thread, NULL, n), chunk);
 }
 
 static int collect_all(lua_State *L)
@@ -351,6 +356,7 @@ static const luaL_Reg lunatik_functions[] = {
 	{ "limits", lunatik_limits },
 	{ "atomic", lunatik_atomic },
 	{ "replace", lunatik_replace },
+	{ "send", lunatik_send },
 	{ NULL, NULL },
 };
 
@@ -362,6 +368,7 @@ static int open_lunatik(lua_State *L)
 
 const struct lunatik_lib lunatik_libs[] = {
 	{ "lunatik", open_lunatik },
+	{ "netlink", lunatik_open_netlink },
 	{ "memory", lunatik_open_memory },
 	{ "timer", lunatik_open_timer },
 	{ NULL, NULL },

@@ -100,6 +100,17 @@ void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk);
 /* Calls the function that lies below its arguments on `thread`, and nothing else; the outcome as above. */
 void lunatik_chunk_call(lua_State *thread, struct lunatik_chunk *chunk);
 
+/* A message on its way to the state's callback; it lives until lunatik_message_over. */
+struct lunatik_message {
+	char *bytes;
+	size_t len;
+	long long port;		/* of its sender, -1 for none */
+	void *handle;		/* of the memory that lends the bytes to the callback */
+};
+
+/* Calls receive_callback, or __receive_callback if it came through a port; the outcome as above. */
+void lunatik_message_run(lua_State *thread, struct lunatik_chunk *chunk, struct lunatik_message *message);
+
 /* Collects all garbage on `thread`, with breaks. */
 void lunatik_collect(lua_State *thread);
 
@@ -147,7 +158,16 @@ int lunatik_replace(lua_State *L);
 
 int lunatik_may_wait(lua_State *L);
 int lunatik_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
+int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k);
 int lunatik_open_timer(lua_State *L);
+
+/* --- libraries and what shim.c shares with them ------------------------------------------------- */
+
+int lunatik_send(lua_State *L);
+int lunatik_open_netlink(lua_State *L);
+int lunatik_callback_ended(lua_State *L, int status);
+int lunatik_message_handler(lua_State *L);
+void lunatik_take_outcome(lua_State *thread, int status, struct lunatik_chunk *chunk);
 
 /* --- what src/kapi/event.c provides -------------------------------------------------------------- */
 
@@ -161,6 +181,8 @@ void lunatik_event_done(struct lunatik_event *event);
 size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 _Bool lunatik_op_start(struct lunatik_event *event);
+_Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
+void lunatik_queue_call(struct lunatik_queue *queue);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 
@@ -194,6 +216,17 @@ int lunatik_wait_here(struct lunatik_vm *vm, struct lunatik_event *operation);
 
 /* The state's name, terminated; for lunatik.name(). */
 const char *lunatik_vm_name(struct lunatik_vm *vm);
+
+/* The callback of a message has ended. */
+void lunatik_message_over(struct lunatik_vm *vm, struct lunatik_message *message);
+
+/* Messages for the readers of `data`, and for the owner of a port: 0 or a negative errno. */
+int lunatik_data_send(struct lunatik_vm *vm, const char *bytes, size_t len, _Bool called);
+_Bool lunatik_data_fits(struct lunatik_vm *vm, size_t len);
+int lunatik_port_send(struct lunatik_vm *vm, unsigned int port, const char *bytes, size_t len);
+
+/* True when what runs is to end: its next poll raises. */
+_Bool lunatik_is_ending(struct lunatik_vm *vm);
 
 /* The limit and what is in use of it, in bytes. */
 size_t lunatik_vm_limit(struct lunatik_vm *vm);

@@ -243,6 +243,29 @@ static int timer_sleep(lua_State *L)
 	return lunatik_wait(L, 0, slept);
 }
 
+/*
+ * Waits until lunatik_queue_call calls, behind the others that do so or, with `first`, before them; the
+ * continuation finds one value more on the stack. To be returned from a C function.
+ */
+int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k)
+{
+	struct lunatik_waiter *t = new_timer(L, lunatik_vm_of(L)->top);
+	int parked;
+
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
+	t->live = 1;
+	if (lunatik_registration_add(lunatik_vm_of(L), &t->registration, 1) == LUNATIK_IS_WITHDRAWN) {
+		lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
+		parked = lunatik_event_arm(lunatik_waiter_event(t), 0);
+	} else {
+		parked = lunatik_event_park(lunatik_waiter_event(t), first);
+	}
+	if (!parked)
+		let_go(L, t);
+	return lunatik_wait(L, ctx, k);
+}
+
 static int timer_tostring(lua_State *L)
 {
 	lua_pushfstring(L, TIMER ": %p", luaL_checkudata(L, 1, TIMER));

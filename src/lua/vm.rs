@@ -11,7 +11,7 @@
 //! No Rust reference into [`Inner`] lives across a call into Lua: all access is by raw pointer, for
 //! as long as a statement.
 
-use super::ffi::{self, end, wants, why, RawChunk, RawVm};
+use super::ffi::{self, end, wants, why, RawChunk, RawMessage, RawVm};
 use super::memory::{self, Segment, Slab, StateHeap};
 use crate::alloc::lunatik_lua_alloc;
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ use crate::kapi::events::{Due, Queue};
 use crate::kapi::stack::{self, CpuStack, Span};
 use crate::kapi::sync::{self, Class, Spin};
 use crate::kapi::{params, trace};
+use crate::kapi::wait::WaitQueue;
+use crate::mailbox::Mailbox;
 use crate::log::{self, Source, Throttle};
 use crate::name::StateName;
 use crate::state::State;
@@ -29,6 +31,11 @@ use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
+use message::Kept;
+
+mod message;
+
+pub use message::Message;
 
 extern "C" {
     fn lunatik_guard_enter(flag: *mut c_int) -> *mut c_int;
@@ -51,6 +58,10 @@ pub struct Stats {
     pub overruns: u64,
     /// Longest hold of the lock by Lua, in nanoseconds.
     pub longest_hold: u64,
+    /// Messages that the callback got.
+    pub messages_in: u64,
+    /// Messages that scripts queued.
+    pub messages_out: u64,
 }
 
 /// What is guarded by the lock.
@@ -63,6 +74,8 @@ struct Inner {
     waiting: usize,
     /// Bounds what is logged on nobody's request.
     throttle: Throttle,
+    /// Messages whose callbacks wait.
+    kept: Kept,
     open: bool,
 }
 
@@ -73,6 +86,11 @@ pub struct Vm {
     spin: Spin,
     inner: UnsafeCell<Inner>,
     queue: Queue,
+    #[pin]
+    outbox: Mailbox,
+    /// Writers of messages that wait until `kept` is less.
+    #[pin]
+    room: WaitQueue,
     cancels: AtomicU32,
     name: StateName,
 }
@@ -98,6 +116,7 @@ enum Job {
     Open,
     Close,
     Chunk(*mut RawChunk),
+    Message(*mut RawMessage, *mut RawChunk),
     Event(Due, *mut RawChunk),
     Collect,
 }
@@ -194,12 +213,15 @@ impl Vm {
             stats: Stats::default(),
             waiting: 0,
             throttle: Throttle::default(),
+            kept: Kept::new(),
             open: false,
         };
         pin_init!(Self {
             spin <- Spin::new(Class::State),
             inner: UnsafeCell::new(inner),
             queue: Queue::new(),
+            outbox <- Mailbox::new(),
+            room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
             name,
         })
@@ -214,6 +236,7 @@ impl Vm {
     /// [`Error::Interrupted`] while it waits for a stack.
     pub fn open(&self, state: &Arc<State>) -> Result {
         self.queue.make(state)?;
+        self.outbox.make()?;
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
             inner.raw.queue = self.queue.as_ptr();
@@ -262,6 +285,7 @@ impl Vm {
         while self.enter_sliced(Kind::Service, Job::Close, self.mark()).is_err() {
             sync::resched();
         }
+        self.free_kept();
         self.free_segments();
     }
 
@@ -387,6 +411,7 @@ impl Vm {
     pub fn cancel(&self) {
         self.cancels.fetch_add(1, Ordering::SeqCst);
         self.queue.wake();
+        self.room.wake();
     }
 
     /// Counts the cancellations: what began before one is ended by it. Any context.
@@ -577,6 +602,16 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
                     (*entry).thread = thread;
                     (*raw).top = thread;
                     ffi::lunatik_chunk_run(thread, chunk, c_int::from((*entry).kind == Kind::Script));
+                }
+            }
+            Job::Message(message, chunk) => {
+                let thread = ffi::lunatik_thread_new(raw);
+                if !thread.is_null() {
+                    ffi::lunatik_thread_top(thread, (*entry).cancels);
+                    (*entry).thread = thread;
+                    (*raw).top = thread;
+                    ffi::lunatik_message_run(thread, chunk, message);
+                    message::delivered((*entry).vm, message, chunk);
                 }
             }
             Job::Event(event, chunk) => side_event(entry, event.0, chunk),
