@@ -47,6 +47,11 @@ build/stock/lunatik.ko build/debug/lunatik.ko: build/%/lunatik.ko: $(SOURCES) | 
 		|| { tail -n 40 $(@D).log; echo "make: the build failed; all of it is in $(@D).log"; exit 1; }
 	@grep -E 'warning:' $(@D).log || true
 
+.PHONY: user
+user: ## build the native part of the user-space libraries, with the host's rustc and C compiler
+	@lua/kernel/stage build/lua
+	@src/user/build build/lua build/user
+
 .PHONY: klua-stock klua-debug
 klua-stock klua-debug: klua-%: build/%/lunatik.ko # the test module that calls klua_*
 	@selftests/klua/build $*
@@ -84,8 +89,29 @@ mutants: stock ## switch one mechanism after the other off: the selftests must n
 
 PREFIX ?= /usr/local
 KVER ?= $(shell uname -r)
+# Where Debian's lua5.3 looks.
+LUADIR ?= $(PREFIX)/share/lua/5.3
+LIBDIR ?= $(PREFIX)/lib/lua/5.3
+USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua \
+	$(LUADIR)/lunatik/watch.lua $(LUADIR)/lunatik/repl.lua $(LIBDIR)/lunatik/native.so $(PREFIX)/sbin/lunatik \
+	$(PREFIX)/share/man/man8/lunatik.8 $(PREFIX)/share/bash-completion/completions/lunatik
+
+.PHONY: install-user uninstall-user
+install-user: user ## install the libraries and the command `lunatik` below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik
+	install -m 0644 lua/user/*.lua $(DESTDIR)$(LUADIR)
+	install -m 0644 lua/user/lunatik/*.lua $(DESTDIR)$(LUADIR)/lunatik
+	install -m 0644 build/user/lunatik/native.so $(DESTDIR)$(LIBDIR)/lunatik
+	install -D -m 0755 lua/user/bin/lunatik $(DESTDIR)$(PREFIX)/sbin/lunatik
+	install -D -m 0644 lua/user/lunatik.8 $(DESTDIR)$(PREFIX)/share/man/man8/lunatik.8
+	install -D -m 0644 lua/user/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lunatik
+
+uninstall-user: ## undo install-user
+	rm -f $(addprefix $(DESTDIR),$(USER_FILES))
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik
+
 .PHONY: install uninstall
-install: ## install the module for KVER (default: the running kernel)
+install: install-user ## install the module for KVER (default: the running kernel), the libraries and the command
 	@ko=$$(ls build/host/lunatik.ko 2>/dev/null || ls build/stock/lunatik.ko 2>/dev/null) \
 		|| { echo "make: nothing is built yet: run 'make' first"; exit 1; }; \
 	install -D -m 0644 $$ko $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko; \
@@ -94,7 +120,7 @@ install: ## install the module for KVER (default: the running kernel)
 	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi; \
 	echo "installed for $(KVER): modprobe lunatik"
 
-uninstall: ## undo install
+uninstall: uninstall-user ## undo install
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko $(DESTDIR)$(PREFIX)/include/klua.h
 	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi
 

@@ -65,7 +65,6 @@ cancel without a name|cancel
 run without a length|run NAME
 run with a length of letters|run NAME ten
 run with a negative length|run NAME -1
-run with four words|run NAME 3 a b
 execute without a name|execute
 END
 check "none of them made a state" test ! -e "$SYS/$n"
@@ -132,6 +131,8 @@ ask "execute $s error()"
 like "an error that is nil" "$ERR:$REPLY" "EINVAL:.*nil"
 ask "execute $s return 1, nil, true, 'x', 1.5, 2.0"
 is "results are separated by tabs" "$ERR:$REPLY" $':1\tnil\ttrue\tx\t1.5\t2.0'
+run_in "$s" "error('x')" " lua in  kernel "
+is "a script's name may have blanks" "$ERR:${REPLY%%$'\n'*}" 'EINVAL:[string "lua in  kernel"]:1: x'
 ask "execute $s"; is "an empty chunk" "$ERR:$REPLY" ":"
 max=$(<$PARAMETERS/scriptmax)
 refused "a run longer than scriptmax" EFBIG "run $s $((max + 1))"

@@ -22,3 +22,7 @@ pub mod lua {
     pub mod memlib;
     pub mod text;
 }
+/// What only the user-space libraries have.
+pub mod user {
+    pub mod line;
+}

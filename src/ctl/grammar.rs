@@ -31,7 +31,7 @@ pub enum Request<'a> {
     Destroy { name: StateName },
     /// `execute NAME CHUNK`
     Execute { name: StateName, chunk: &'a [u8] },
-    /// `run NAME LENGTH [SCRIPTNAME]` and its bytes.
+    /// `run NAME LENGTH [SCRIPTNAME]` and its bytes; the name is the rest of the line.
     Run { name: StateName, chunk: &'a [u8], script: &'a [u8] },
     /// `cancel NAME`
     Cancel { name: StateName },
@@ -261,10 +261,9 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
         b"run" => {
             let (name, rest) = word(rest);
             let (length, rest) = word(rest);
-            let (script, rest) = word(rest);
+            let script = trimmed(rest);
             let name = StateName::new(name)?;
             let length = usize::try_from(parse_number(length)?).map_err(|_| Error::TooBig)?;
-            nothing_more(rest)?;
             if length > script_max {
                 return Err(Error::TooBig);
             }
@@ -318,6 +317,13 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.get(start..).unwrap_or(&[]);
     let end = text.iter().position(is_blank).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, &[]))
+}
+
+/// `text` without the blanks at its ends.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|b| !is_blank(b)).unwrap_or(text.len());
+    let end = text.iter().rposition(|b| !is_blank(b)).map_or(start, |last| last + 1);
+    text.get(start..end).unwrap_or(&[])
 }
 
 fn nothing_more(rest: &[u8]) -> Result {
@@ -452,6 +458,21 @@ mod tests {
         assert_eq!(a.feed(b"st\n\0list\n", |_| true), Ok(Fed::Request(4, expected)));
         a.done();
         assert_eq!(a.feed(b"list\n", |_| true), Ok(Fed::Request(5, Request::List)));
+    }
+
+    #[test]
+    fn a_script_name_is_the_rest_of_the_line() {
+        let longest = "n".repeat(SCRIPT_NAME_MAX);
+        for (given, script) in
+            [("", ""), (" \t", ""), (" lua in kernel", "lua in kernel"), ("\t a  b \r", "a  b"), (" =x", "=x"), (&*format!(" {longest}"), &*longest)]
+        {
+            let mut a = Assembler::new(Vec::new(), Vec::new(), SCRIPT_MAX);
+            let line = format!("run s 0{given}\n");
+            let expected = Request::Run { name: StateName::new(b"s").unwrap(), chunk: b"", script: script.as_bytes() };
+            assert_eq!(a.feed(line.as_bytes(), |_| true), Ok(Fed::Request(line.len(), expected)), "{line:?}");
+        }
+        let mut a = Assembler::new(Vec::new(), Vec::new(), SCRIPT_MAX);
+        assert_eq!(a.feed(format!("run s 0 {longest}x\n").as_bytes(), |_| true), Err(Error::NameTooLong));
     }
 
     #[test]
