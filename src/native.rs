@@ -7,6 +7,10 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+/// The libraries of both.
+pub mod libs {
+    pub mod memory;
+}
 /// What only user space has.
 pub mod user {
     pub mod line;
@@ -15,6 +19,7 @@ pub mod user {
 #[allow(unsafe_code)]
 pub mod lua {
     pub mod line;
+    pub mod memlib;
 }
 
 /// Nothing here panics; the compiler wants to know what if.

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -300,10 +301,26 @@ static int tty_width(lua_State *L)
 	return 1;
 }
 
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* interruptible(): from now on SIGINT ends the call that waits, and nothing else. */
+static int tty_interruptible(lua_State *L)
+{
+	struct sigaction action = { .sa_handler = nothing };
+
+	(void)L;
+	sigaction(SIGINT, &action, NULL);
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
 	{ "class", class_new },
 	{ "close", fd_close },
 	{ "failure", errno_failure },
+	{ "interruptible", tty_interruptible },
 	{ "isatty", tty_is },
 	{ "message", fd_message },
 	{ "method", method_new },
