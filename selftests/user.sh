@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 400
+plan 345
 
 for library in lunatik nflua; do
 	results "$(lua5.3 "$HERE/user_$library.lua" "$PREFIX.$library" 2>&1 || echo "not ok user_$library.lua ends # status $?")"
@@ -13,15 +13,15 @@ done
 
 # --- two processes, ten states ---
 
-count=$(scaled 1000) states=()
+count=$(scaled 1000) ten=()
 for ((i = 0; i < 10; i++)); do
 	new_state name
-	states+=("$name")
+	ten+=("$name")
 	run_in "$name" "function __receive_callback(port, m) netlink.send(port, 0, m) end"
 done
 pids=()
 for who in 1 2; do
-	lua5.3 "$HERE/scripts/exchange.lua" "$who" "$count" "${states[@]}" >"$TMP/exchange.$who" 2>&1 &
+	lua5.3 "$HERE/scripts/exchange.lua" "$who" "$count" "${ten[@]}" >"$TMP/exchange.$who" 2>&1 &
 	pids+=($!)
 done
 new_name name
@@ -54,19 +54,19 @@ killed() {
 	kill -9 $! && wait $! 2>/dev/null
 	[[ $? == 137 ]]
 }
-sends() { ask "execute ${states[0]} return pcall(netlink.send, 789, 0, 'x')"; }
+sends() { ask "execute ${ten[0]} return pcall(netlink.send, 789, 0, 'x')"; }
 meanwhile=(:)
 check "a process that waits at a port is killed" killed receiver.lua
 sends; is "its port is nobody's" "$REPLY" $'false\tfailed to send message. Return code -111'
-refused_meanwhile() { taken "${states[1]}" && touch "$TMP/wrong"; true; }
+refused_meanwhile() { taken "${ten[1]}" && touch "$TMP/wrong"; true; }
 cat >"$TMP/taken.lua" <<'END'
 os.exit(require "lunatik".session():getstate(arg[1]) and 0 or 1)
 END
 taken() { lua5.3 "$TMP/taken.lua" "$1"; }
 meanwhile=(refused_meanwhile)
-check "a process that holds a state is killed" killed holder.lua "${states[1]}"
+check "a process that holds a state is killed" killed holder.lua "${ten[1]}"
 check "while it lived nobody else got the state" test ! -e "$TMP/wrong"
-check "now somebody does" taken "${states[1]}"
+check "now somebody does" taken "${ten[1]}"
 
 # --- without the right, without the module ---
 

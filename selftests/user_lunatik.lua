@@ -137,12 +137,14 @@ raises("send of an empty resizable memory", "bad argument #2 to '?' (expected no
 st:dostring "function receive_callback(m) error 'no' end"
 gives("send to a callback that fails", NONE, st:send(memory.create "x"))
 
-st:dostring "local m = memory.create 'ABC'; assert(netlink.send(m) == 3) memory.set(m, 1, 68, 69, 70) netlink.send(m)"
+assert(st:dostring "local m = memory.create 'ABC'; assert(netlink.send(m) == 3) memory.set(m, 1, 68, 69, 70) netlink.send(m)")
 local first, second = st:receive(), st:receive()
 gives("receive: two messages in order", { "ABC", "DEF" }, memory.tostring(first), memory.tostring(second))
 gives("each a fixed memory of its length", { "fixed", 3 }, memory.type(first), #first)
-st:dostring "lunatik.send(('x'):rep(32768))"
-gives("receive of 32768 bytes", { 32768 }, #st:receive())
+local large = assert(s:newstate(name(), 262144))
+assert(large:dostring "lunatik.send(memory.create(32768))")
+gives("receive of 32768 bytes", { 32768 }, #large:receive())
+large:close()
 
 -- --- close ---
 

@@ -81,8 +81,9 @@ end
 local function command(self, listing, ...)
 	if self.state ~= "ready" then return native.failure(EPERM) end
 	local ok, message, code = send(self, ...)
-	if ok then self.state, self.listing = "waiting", listing end
-	return ok, message, code
+	if not ok then return nil, message, code end
+	self.state, self.listing = "waiting", listing
+	return true
 end
 
 Control.create = method("OsI", function(self, name, maxalloc)
