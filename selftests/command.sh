@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 72
+plan 74
 
 lunatik() { lua5.3 "$USER_LUA/bin/lunatik" "$@"; }
 # says DESCRIPTION STATUS REGEX ARG...: the command's exit status, and what both its outputs show.
@@ -27,6 +27,14 @@ for wrong in "create" "create a 1 2" "destroy" "cancel" "run a" "eval a" "repl" 
 	# shellcheck disable=SC2086
 	says "wrong usage: $wrong" 2 "lunatik: usage: lunatik ${wrong%% *}" $wrong
 done
+
+# --- completion ---
+
+. "$USER_LUA/completion.bash"
+completed() { COMP_WORDS=(lunatik "$@") COMP_CWORD=$#; _lunatik; echo "${COMPREPLY[*]}"; }
+is "completion of a command" "$(completed re)" "repl receive"
+new_state s
+is "completion of a state" "$(completed run "${s:0:5}" | grep -o "$s")" "$s"
 
 # --- states ---
 
@@ -62,7 +70,7 @@ running() { stat_of "$s" status; [[ $VALUE == running ]]; }
 check "a loop runs" soon 10 running
 says "cancel" 0 '$' cancel "$s"
 wait $!
-like "which ends it" "$? $(<"$TMP/loop")" '^1 lunatik: .*cancelled'
+like "which ends it" "$? $(<"$TMP/loop")" '^130 lunatik: .*cancelled'
 
 # --- start ---
 

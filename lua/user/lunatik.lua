@@ -72,8 +72,8 @@ State.getcurralloc = of_state("", function(self)
 end)
 
 State.send = of_state("m", function(self, mem)
-	local fd = data(self)
-	return fd and native.write(fd, mem) and true or nil
+	local fd = #mem > 0 and data(self)
+	return fd and native.write(fd, mem) or nil
 end)
 
 State.receive = of_state("", function(self)
