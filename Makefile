@@ -92,8 +92,9 @@ KVER ?= $(shell uname -r)
 # Where Debian's lua5.3 looks.
 LUADIR ?= $(PREFIX)/share/lua/5.3
 LIBDIR ?= $(PREFIX)/lib/lua/5.3
+BINDIR ?= $(PREFIX)/sbin
 USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua \
-	$(LUADIR)/lunatik/watch.lua $(LUADIR)/lunatik/repl.lua $(LIBDIR)/lunatik/native.so $(PREFIX)/sbin/lunatik \
+	$(LUADIR)/lunatik/watch.lua $(LUADIR)/lunatik/repl.lua $(LIBDIR)/lunatik/native.so $(BINDIR)/lunatik \
 	$(PREFIX)/share/man/man8/lunatik.8 $(PREFIX)/share/bash-completion/completions/lunatik
 
 .PHONY: install-user uninstall-user
@@ -102,7 +103,7 @@ install-user: user ## install the libraries and the command `lunatik` below PREF
 	install -m 0644 lua/user/*.lua $(DESTDIR)$(LUADIR)
 	install -m 0644 lua/user/lunatik/*.lua $(DESTDIR)$(LUADIR)/lunatik
 	install -m 0644 build/user/lunatik/native.so $(DESTDIR)$(LIBDIR)/lunatik
-	install -D -m 0755 lua/user/bin/lunatik $(DESTDIR)$(PREFIX)/sbin/lunatik
+	install -D -m 0755 lua/user/bin/lunatik $(DESTDIR)$(BINDIR)/lunatik
 	install -D -m 0644 lua/user/lunatik.8 $(DESTDIR)$(PREFIX)/share/man/man8/lunatik.8
 	install -D -m 0644 lua/user/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lunatik
 

@@ -17,5 +17,5 @@ build = {
 	build_target = "user",
 	install_target = "install-user",
 	build_variables = { CC = "$(CC)" },
-	install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)", LIBDIR = "$(LIBDIR)" },
+	install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)", LIBDIR = "$(LIBDIR)", BINDIR = "$(BINDIR)" },
 }
