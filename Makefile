@@ -109,7 +109,7 @@ install-user: user ## install the libraries and the command `lunatik` below PREF
 
 uninstall-user: ## undo install-user
 	rm -f $(addprefix $(DESTDIR),$(USER_FILES))
-	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik
+	rmdir $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik 2>/dev/null || true
 
 .PHONY: install uninstall
 install: install-user ## install the module for KVER (default: the running kernel), the libraries and the command

@@ -28,14 +28,6 @@ for wrong in "create" "create a 1 2" "destroy" "cancel" "run a" "eval a" "repl" 
 	says "wrong usage: $wrong" 2 "lunatik: usage: lunatik ${wrong%% *}" $wrong
 done
 
-# --- completion ---
-
-. "$USER_LUA/completion.bash"
-completed() { COMP_WORDS=(lunatik "$@") COMP_CWORD=$#; _lunatik; echo "${COMPREPLY[*]}"; }
-is "completion of a command" "$(completed re)" "repl receive"
-new_state s
-is "completion of a state" "$(completed run "${s:0:5}" | grep -o "$s")" "$s"
-
 # --- states ---
 
 new_name s; new_name t
@@ -49,6 +41,13 @@ says "list" 0 "NAME +MAXALLOC +CURRALLOC +USED"$'\n'".*$t +1048576 +[0-9]+ +[0-9
 python3 -c 'import json, sys; print(*sorted((s["name"], s["maxalloc"]) for s in json.load(sys.stdin)))' \
 	<<<"$(lunatik list --json)" >"$TMP/json" 2>&1
 is "list --json" "$(<"$TMP/json")" "('$s', $(<"$PARAMETERS/defaultmaxalloc")) ('$t', 1048576)"
+
+# --- completion ---
+
+. "$USER_LUA/completion.bash"
+completed() { COMP_WORDS=(lunatik "$@") COMP_CWORD=$#; _lunatik; echo "${COMPREPLY[*]}"; }
+is "completion of a command" "$(completed re)" "repl receive"
+is "completion of a state" "$(completed run "${s:0:5}" | grep -o "$s")" "$s"
 
 # --- scripts ---
 

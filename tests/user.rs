@@ -49,17 +49,22 @@ fn lua(libraries: &Path, native: &Path) -> Command {
     command
 }
 
-#[test]
-fn native_module() {
-    let text = succeeds(
-        lua(&root().join("lua/user"), built())
-            .arg(root().join("tests/user/native.lua"))
-            .arg(env!("CARGO_TARGET_TMPDIR"))
-            .arg(root().join("selftests/lib/check.lua")),
-    );
+/// Runs a script in `tests/user` that prints lines `ok ...` and `not ok ...`, at least so many.
+fn all_ok(script: &str, args: &[&Path], least: usize) {
+    let text = succeeds(lua(&root().join("lua/user"), built()).arg(root().join("tests/user").join(script)).args(args));
     let failed: Vec<_> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(text.lines().count() > 40, "{text}");
+    assert!(text.lines().count() >= least, "{text}");
+}
+
+#[test]
+fn native_module() {
+    all_ok("native.lua", &[Path::new(env!("CARGO_TARGET_TMPDIR")), &root().join("selftests/lib/check.lua")], 40);
+}
+
+#[test]
+fn memory_library() {
+    all_ok("memory.lua", &[&root().join("selftests/scripts/memory.lua")], 200);
 }
 
 fn files(folder: &Path) -> BTreeSet<PathBuf> {
