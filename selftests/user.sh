@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 346
+plan 352
 
 for library in lunatik nflua; do
 	results "$(lua5.3 "$HERE/user_$library.lua" "$PREFIX.$library" 2>&1 || echo "not ok user_$library.lua ends # status $?")"

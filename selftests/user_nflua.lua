@@ -206,6 +206,10 @@ d:send(a, memory.create "z")
 gives("poll tells of a message", { true }, native.poll(d:getfd(), 100))
 gives("which is there", { 2, a }, d:receive(buffer, 0))
 
+ok("a callback that does not answer", c.execute, b, "function __receive_callback() end")
+gives("send to it", { true }, d:send(b, memory.create "x"))
+gives("poll tells of no message", { false }, native.poll(d:getfd(), 0))
+
 -- --- destroy ---
 
 ok("destroy", c.destroy, a)
