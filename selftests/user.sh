@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 352
+plan 353
 
 for library in lunatik nflua; do
 	results "$(lua5.3 "$HERE/user_$library.lua" "$PREFIX.$library" 2>&1 || echo "not ok user_$library.lua ends # status $?")"
@@ -68,7 +68,16 @@ check "a process that holds a state is killed" killed holder.lua "${ten[1]}"
 check "while it lived nobody else got the state" test ! -e "$TMP/wrong"
 check "now somebody does" taken "${ten[1]}"
 
-# --- without the right, without the module ---
+for moment in 0.05 0.1 0.2 0.4; do
+	lua5.3 "$HERE/scripts/exchange.lua" 3 1000000 "${ten[@]}" >"$TMP/exchange.3" 2>&1 &
+	sleep "$moment"
+	kill -9 $!
+	wait $! 2>/dev/null
+done
+is "after four more, killed amid their messages, another has all of its own" "$(lua5.3 "$HERE/scripts/exchange.lua" 4 10 "${ten[@]}" 2>&1)" \
+	"done 100"
+
+# --- without the right ---
 
 cat >"$TMP/open.lua" <<'END'
 print(require "lunatik".session())
