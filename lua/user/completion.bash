@@ -15,7 +15,7 @@ _lunatik() {
 		watch) words="-i -n" ;;
 		esac
 		words+=" --help"
-	elif [[ $command == destroy || $command == receive ]] || ((COMP_CWORD == 2)) && [[ $command =~ ^(cancel|run|eval|repl|send)$ ]]; then
+	elif [[ $command =~ ^(destroy|receive)$ ]] || { ((COMP_CWORD == 2)) && [[ $command =~ ^(cancel|run|eval|repl|send)$ ]]; }; then
 		words=$(cd /sys/kernel/lunatik 2>/dev/null && compgen -d)
 	elif [[ $command == help ]]; then
 		words="list create destroy cancel run eval repl start send receive watch load unload"

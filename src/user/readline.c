@@ -38,7 +38,7 @@ static void recall(lua_State *L, struct lunatik_line *line, lua_Integer at)
 	lua_pop(L, 1);
 }
 
-/* Until the line is complete; true, or why it ended otherwise. */
+/* Takes keys until the line is complete or given up: the key that did it. */
 static enum lunatik_key edit(lua_State *L, const char *prompt, struct lunatik_line *line)
 {
 	lua_Integer newest = (lua_Integer)lua_rawlen(L, 2) + 1, at = newest;
