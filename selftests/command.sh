@@ -73,9 +73,9 @@ like "which ends it" "$? $(<"$TMP/loop")" '^130 lunatik: .*cancelled'
 
 # --- start ---
 
-printf 'print(#arg) return lunatik.name(), arg[0], arg[1], arg[2]\n' >"$TMP/my script.lua"
+printf '#!x\nprint(#arg) return lunatik.name(), arg[0], arg[1], (select(2, ...))\n' >"$TMP/my script.lua"
 says "start: a state of its own, with arguments" 0 $'my_script\t.*/my script.lua\ta b\t\'c"$' start "$TMP/my script.lua" "a b" $'\'c"\n'
-printf 'timer.sleep(0.3) print("slept") done = true\n' >"$TMP/sleeps.lua"
+printf 'timer.sleep(0.3) for i = 1, 1000000 do end print("slept")\n' >"$TMP/sleeps.lua"
 log_mark
 says "start: a script that waits" 0 '$' start -m 128K "$TMP/sleeps.lua"
 like "runs to its end" "$(log_since)" 'lunatik: sleeps: slept'
