@@ -11,6 +11,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -222,6 +223,18 @@ def ended(pid, seconds=30):
         if time.monotonic() > end:
             return None
         time.sleep(0.01)
+
+
+def unload():
+    """Unloads the module: "" or what rmmod says."""
+    return subprocess.run(["rmmod", "lunatik"], capture_output=True, text=True).stderr
+
+
+def insert(*parameters):
+    """Loads the module, from the file that LUNATIK_KO names or as modprobe finds it: "" or what that says."""
+    file = os.environ.get("LUNATIK_KO", "/vm/modules/lunatik.ko")
+    how = ["insmod", file] if os.path.exists(file) else ["modprobe", "lunatik"]
+    return subprocess.run([*how, *parameters], capture_output=True, text=True).stderr
 
 
 class Log:

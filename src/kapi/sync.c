@@ -86,7 +86,7 @@ int lunatik_mutex_lock_killable(struct mutex *lock)
 	while (mutex_lock_interruptible(lock)) {
 		if (lunatik_signal_ends())
 			return -EINTR;
-		if (!try_to_freeze())
+		if (!try_to_freeze() && signal_pending(current))
 			return mutex_lock_killable(lock);	/* a signal that is none of our business */
 	}
 	return 0;
@@ -98,7 +98,7 @@ int lunatik_down_killable(struct semaphore *sema)
 	while (down_interruptible(sema)) {
 		if (lunatik_signal_ends())
 			return -EINTR;
-		if (!try_to_freeze())
+		if (!try_to_freeze() && signal_pending(current))
 			return down_killable(sema);
 	}
 	return 0;
