@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
 from lunatik import *  # noqa
 
-SECONDS = float(os.environ.get("LUNATIK_FUZZ_SECONDS", 60 * SCALE))
+SECONDS = float(os.environ.get("LUNATIK_FUZZ_SECONDS", max(60 * SCALE, 20)))
 SEED = int(os.environ.get("LUNATIK_FUZZ_SEED", random.randrange(1 << 32)))
 WORKERS = 4
 NAMES = ["%s.f%d" % (PREFIX, i) for i in range(5)]

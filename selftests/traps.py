@@ -16,7 +16,7 @@ from lunatik import *  # noqa
 PATIENCE = 20  # seconds in which what must come has to come
 PM = "/sys/power/pm_test"
 SUSPEND = os.path.exists(PM)
-plan(24 + 12 * SUSPEND)
+plan(23 + 12 * SUSPEND)
 
 
 def status(name):
