@@ -43,7 +43,6 @@ def families():
 
 def write(name, script, out):
     """In a child: one `run` request; its errno and reply go to the pipe."""
-    signal.signal(signal.SIGINT, lambda *_: None)
     fd = os.open(CTL, os.O_RDWR)
     got = raw_write(fd, b"run %s %d\n%s" % (name.encode(), len(script), script))
     os.write(out, ("%s\n%s" % (got if isinstance(got, str) else "done", read_all(fd)[:60000])).encode())
@@ -55,16 +54,16 @@ def outcome(name, script, patience):
     into, out = os.pipe()
     pid = child(write, name, script.encode(), out)
     os.close(out)
-    signalled, text = 0, b""
+    signals, text = 0, b""
     while True:
-        if select.select([into], [], [], patience if not signalled else 10)[0]:
+        if select.select([into], [], [], patience if not signals else 1)[0]:
             text = os.read(into, 65536)
             break
-        if signalled:
-            os.kill(pid, signal.SIGKILL)
+        # The first may come before the script begins.
+        os.kill(pid, signal.SIGINT if signals < 10 else signal.SIGKILL)
+        if signals == 10:
             break
-        signalled = 1
-        os.kill(pid, signal.SIGINT)
+        signals += 1
     os.close(into)
     if ended(pid, 10) is None:
         return "a writer that cannot be killed", ""
@@ -77,6 +76,7 @@ def answers(name):
     return soon(lambda: error_of(execute, name, "return 1") is None and execute(name, "return 1") == "1", 10)
 
 
+signal.signal(signal.SIGINT, lambda *_: None)
 every = list(families())
 plan(len(every) + 4)
 pairs, counts, holds, began = set(), collections.Counter(), [], time.monotonic()

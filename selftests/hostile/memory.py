@@ -14,18 +14,18 @@ FAMILIES = (
     ("tables", "maxalloc", K64, "memory", (
         "local t = {} for i = 1, 1e9 do t[i] = i end", "local t = {} while true do t = {t} end", "local t = {} for i = 1, 1e9 do t[i * 1.5] = i end", "local t = setmetatable({}, {__mode = 'v'}) for i = 1, 1e9 do t[i] = i end",
         "local t = setmetatable({}, {__mode = 'k'}) local k = {} while true do k = {k} t[k] = k end", "local t = {} for i = 1, 1e9 do t[-i] = true end", "local t = {} while true do table.insert(t, 1, {}) end",
-        "return table.pack(table.unpack({}, 1, 1e4))", "local t = {} for i = 1, 1e9 do t[i] = table.pack(i, i) end", "for i = 1, 1e9 do _G['g' .. i] = i end",
+        "local t = {} while true do t[#t + 1] = table.pack(table.unpack({}, 1, 100)) end", "local t = {} for i = 1, 1e9 do t[i] = table.pack(i, i) end", "for i = 1, 1e9 do _G['g' .. i] = i end",
         "local t = {} for i = 1, 1e9 do t[i] = setmetatable({}, {__index = t}) end")),
     ("objects", "maxalloc", K64, "memory", (
         "local t = {} while true do local u = t t = function() return u end end", "local t = {} while true do t[#t + 1] = coroutine.create(print) end", "local t = {} while true do t[#t + 1] = coroutine.wrap(function() coroutine.yield() end) t[#t]() end",
-        "local t = {} for i = 1, 1e9 do t[i] = timer.create(1e6, print) end", "while true do timer.timeout(1e6, print) end", "while true do timer.timeout(1000, ('x'):rep(1000), print) end",
-        "local f = print while true do local g = f f = function(...) return g(...) end end", "local t = {} for i = 1, 1e9 do t[i] = assert(load('return ' .. i)) end",
+        "local t = {} for i = 1, 1e9 do t[i] = timer.create(300, type) end", "while true do timer.timeout(0.3, type, 1, type) end", "while true do timer.timeout(0.3, ('x'):rep(1000), type) end",
+        "local f = print while true do local g = f f = function(...) return g(...) end end",
         "local t = {} while true do t[#t + 1] = setmetatable({}, {__gc = function() end}) end", "setmetatable({}, {__gc = function() local t = {} for i = 1, 1e9 do t[i] = i end end}) local t = {} for i = 1, 1e9 do t[i] = i end")),
     ("garbage", "maxalloc", K64, "done", (
         "for i = 1, 2000 do local s = ('x'):rep(4000) .. i end", "for i = 1, 5000 do local t = {i, {}} end", "for i = 1, 200 do coroutine.wrap(function() coroutine.yield() end)() end",
         "for i = 1, 1000 do setmetatable({}, {__gc = function() end}) end", "for i = 1, 500 do timer.close(timer.timeout(60, print)) end", "for i = 1, 300 do pcall(string.rep, 'x', 1e6) end",
         "collectgarbage('setpause', 1000000) for i = 1, 5000 do local t = {i, {}} end", "collectgarbage('stop') for i = 1, 5000 do local t = {i, {}} end", "collectgarbage('setstepmul', 0) for i = 1, 5000 do local t = {i, {}} end",
-        "local t = setmetatable({}, {__mode = 'kv'}) for i = 1, 5000 do t[i] = {} end")),
+        "local t = setmetatable({}, {__mode = 'kv'}) for i = 1, 5000 do t[i % 100] = {} end")),
     ("C stack", "200 C levels", M4, "stack", (
         "local function f() return (('x'):gsub('x', f)) end f()", "local function f() table.sort({1, 2, 3}, function(a, b) f() return a < b end) end f()", "local function f() assert(load(function() f() end)) end f()",
         "local function f() local ok, why = pcall(f) error(why, 0) end f()", "local function f() return coroutine.wrap(f)() end f()", "local function f() local ok, why = coroutine.resume(coroutine.create(f)) error(why, 0) end f()",

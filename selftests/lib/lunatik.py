@@ -205,7 +205,9 @@ def child(f, *args):
     status = 99
     try:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(ending, signal.SIG_DFL)
+            # What the test itself handles its children do, too.
+            if signal.getsignal(ending) in (signal.default_int_handler, signal.SIG_IGN):
+                signal.signal(ending, signal.SIG_DFL)
         status = f(*args) or 0
     except BaseException as e:  # pylint: disable=broad-except
         diag("in a child: %r" % (e,))
