@@ -73,7 +73,7 @@ def outcome(name, script, patience):
 
 def answers(name):
     """True when the state runs a script, if need be after a while: timers may have filled it."""
-    return soon(lambda: error_of(execute, name, "return 1") is None and execute(name, "return 1") == "1", 10)
+    return soon(lambda: ask(name, "return 1") == (None, "1"), 10)
 
 
 signal.signal(signal.SIGINT, lambda *_: None)
