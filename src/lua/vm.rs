@@ -499,6 +499,14 @@ impl Vm {
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         self.end(&mut entry);
+        if let Job::Chunk(chunk) | Job::Event(_, chunk) = entry.job {
+            // SAFETY: We hold the lock, and the caller keeps the chunk. What it waits for may be due at once after it.
+            unsafe {
+                if (*chunk).end == end::WAITS {
+                    (*self.inner.get()).waiting += 1;
+                }
+            }
+        }
         // SAFETY: Taken above, or taken again after each break.
         unsafe { self.spin.unlock() };
         if kind == Kind::Script && entry.cancels != self.mark() {
@@ -558,9 +566,7 @@ impl Vm {
             for (to, from) in text.bytes_mut().iter_mut().zip(result_bytes(raw)) {
                 *to = *from;
             }
-            if raw.end == end::WAITS {
-                (*inner).waiting += 1;
-            } else if !thread.is_null() {
+            if raw.end != end::WAITS && !thread.is_null() {
                 ffi::lunatik_thread_free(&raw mut (*inner).raw, thread);
             }
             self.spin.unlock();
