@@ -489,8 +489,8 @@ impl Vm {
     /// Runs a job in slices on a stack from the pool: how it ended, why it was ended, its thread.
     fn enter_sliced(&self, kind: Kind, job: Job, mark: u32) -> Result<(c_int, c_int, *mut ffi::LuaState)> {
         let world = WORLD.get().ok_or(Error::Gone)?;
-        // All but scripts have stacks of their own: scripts that never end must not keep them waiting.
-        let pool = if matches!(job, Job::Chunk(_)) { &world.stacks } else { &world.executor_stacks };
+        // All but scripts and messages have stacks of their own: what writers run may never end.
+        let pool = if matches!(job, Job::Chunk(_) | Job::Message(..)) { &world.stacks } else { &world.executor_stacks };
         let stack = pool.borrow()?;
         let mut entry = self.entry(kind, job, stack.span(), mark);
         entry.stack = &raw const stack;
@@ -499,7 +499,7 @@ impl Vm {
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         self.end(&mut entry);
-        if let Job::Chunk(chunk) | Job::Event(_, chunk) = entry.job {
+        if let Job::Chunk(chunk) | Job::Message(_, chunk) | Job::Event(_, chunk) = entry.job {
             // SAFETY: We hold the lock, and the caller keeps the chunk. What it waits for may be due at once after it.
             unsafe {
                 if (*chunk).end == end::WAITS {
