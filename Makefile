@@ -83,6 +83,12 @@ test-kernel: ## kernel selftests on the stock kernel only
 test-debug: ## the detectors' proof and the kernel selftests on the debug kernel
 	@selftests/all canary debug
 
+.PHONY: fuzz
+MINUTES ?= 10
+fuzz: debug ## MINUTES of fuzzing on the debug kernel, and every allocation failing once
+	@$(RUN) --kernel debug --timeout $$(($(MINUTES) * 60 + 1500)) -- env LUNATIK_FUZZ_SECONDS=$$(($(MINUTES) * 60)) \
+		LUNATIK_TEST_TIMEOUT=$$(($(MINUTES) * 60 + 900)) /lunatik/selftests/run fuzz failnth
+
 .PHONY: mutants
 mutants: stock ## switch one mechanism after the other off: the selftests must notice each
 	@selftests/mutants/run

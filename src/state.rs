@@ -20,7 +20,7 @@ use crate::name::{StateName, SCRIPT_NAME_MAX};
 use crate::world::{Promise, WORLD};
 use core::ffi::CStr;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -62,7 +62,8 @@ pub struct State {
     #[pin]
     directory: Guarded<Option<Directory>>,
     phase: AtomicU8,
-    running: AtomicU8,
+    /// Scripts and events that run.
+    running: AtomicU32,
     /// The session that marks it as in use, 0 for none.
     marked_by: AtomicU64,
     promise: Promise,
@@ -101,7 +102,7 @@ impl State {
                 last <- Guarded::new(TurnClass::Record, last),
                 directory <- Guarded::new(TurnClass::Record, None),
                 phase: AtomicU8::new(MADE),
-                running: AtomicU8::new(0),
+                running: AtomicU32::new(0),
                 marked_by: AtomicU64::new(0),
                 promise,
             }),
@@ -178,11 +179,11 @@ impl State {
         if !self.is_alive() {
             return Err(Error::NotFound);
         }
-        self.running.store(1, Ordering::Relaxed);
+        self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
         let staged = origin == Origin::Code;
         let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
-        self.running.store(0, Ordering::Relaxed);
+        self.running.fetch_sub(1, Ordering::Relaxed);
         drop(turn);
         let ran = ran?;
         trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
@@ -235,9 +236,12 @@ impl State {
 
     /// Does what a due event wants; an error is logged and kept for the reader of `code`.
     pub fn event(&self, event: Due, mark: u32) {
+        // From before it no longer counts as waiting, until it does again.
+        self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
-        let Ok(mut ran) = self.vm.event(event, mark) else { return };
+        let mut ran = self.vm.event(event, mark);
         trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
+        self.running.fetch_sub(1, Ordering::Relaxed);
         if ran.outcome.is_err() {
             self.vm.log(ran.text.bytes());
             let _ = ran.text.append(b"\n");
@@ -282,7 +286,7 @@ impl State {
         let (_, _, peak) = self.vm.memory();
         self.last.with(|last| {
             let status = match (self.running.load(Ordering::Relaxed), self.vm.waiting(), last.failed) {
-                (1, _, _) => "running",
+                (1.., _, _) => "running",
                 (_, 1.., _) => "waiting",
                 (_, _, true) => "failed",
                 _ => "idle",

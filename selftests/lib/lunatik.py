@@ -11,6 +11,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -204,7 +205,9 @@ def child(f, *args):
     status = 99
     try:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(ending, signal.SIG_DFL)
+            # What the test itself handles its children do, too.
+            if signal.getsignal(ending) in (signal.default_int_handler, signal.SIG_IGN):
+                signal.signal(ending, signal.SIG_DFL)
         status = f(*args) or 0
     except BaseException as e:  # pylint: disable=broad-except
         diag("in a child: %r" % (e,))
@@ -222,6 +225,18 @@ def ended(pid, seconds=30):
         if time.monotonic() > end:
             return None
         time.sleep(0.01)
+
+
+def unload():
+    """Unloads the module: "" or what rmmod says."""
+    return subprocess.run(["rmmod", "lunatik"], capture_output=True, text=True).stderr
+
+
+def insert(*parameters):
+    """Loads the module, from the file that LUNATIK_KO names or as modprobe finds it: "" or what that says."""
+    file = os.environ.get("LUNATIK_KO", "/vm/modules/lunatik.ko")
+    how = ["insmod", file] if os.path.exists(file) else ["modprobe", "lunatik"]
+    return subprocess.run([*how, *parameters], capture_output=True, text=True).stderr
 
 
 class Log:

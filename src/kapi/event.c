@@ -43,7 +43,7 @@ struct lunatik_queue {
 	struct list_head ready;
 	struct work_struct work;
 	void *state;
-	bool closing;
+	u32 closing;
 	bool collect;		/* garbage is to be collected */
 };
 
@@ -301,9 +301,12 @@ static void handle_events(struct work_struct *work)
 	for (;;) {
 		struct lunatik_event *event;
 		bool collect;
-		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
-		u32 mark = lunatik_state_mark(queue->state);
+		u32 mark;
 
+		cond_resched();
+		lunatik_sleep_out_suspend(&queue->closing, 0);
+		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
+		mark = lunatik_state_mark(queue->state);
 		spin_lock_bh(&queue->lock);
 		collect = !queue->closing && queue->collect;
 		queue->collect = false;
@@ -353,13 +356,14 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 	if (!list_empty(&queue->ready))
 		kick(queue);
 	spin_unlock_bh(&queue->lock);
+	lunatik_wake_from_suspend();
 }
 
 /* From now on no event begins. Process context. */
 void lunatik_queue_stop(struct lunatik_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
-	queue->closing = true;
+	WRITE_ONCE(queue->closing, 1);
 	spin_unlock_bh(&queue->lock);
 }
 

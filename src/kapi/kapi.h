@@ -109,9 +109,11 @@ bool lunatik_mutex_trylock(struct mutex *lock);
 void lunatik_mutex_unlock(struct mutex *lock);
 
 void lunatik_sema_init(struct semaphore *sema, int n);
+int lunatik_down_killable(struct semaphore *sema);
 
 bool lunatik_signal_ends(void);
-void lunatik_resched(void);
+void lunatik_resched(const u32 *cancels, u32 mark);
+void lunatik_nap(void);
 bool lunatik_may_sleep(void);
 bool lunatik_may_execute(void);
 
@@ -136,6 +138,8 @@ void lunatik_job_queue(struct lunatik_job *job, void (*run)(void *), void *arg);
 void lunatik_log_kick(void);
 void lunatik_log_drain(void);
 void lunatik_log_line(bool error, const char *name, const char *text, int len);
+void lunatik_sleep_out_suspend(const u32 *value, u32 expected);
+void lunatik_wake_from_suspend(void);
 int lunatik_defer_init(void);
 void lunatik_defer_exit(void);
 

@@ -8,6 +8,7 @@
 use super::params;
 use super::sync::{Class, Locked};
 use crate::error::{Error, Result};
+use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::NonNull;
 use kernel::bindings;
@@ -34,6 +35,7 @@ extern "C" {
     fn lunatik_cpu_stacks_init(size: usize) -> c_int;
     fn lunatik_cpu_stacks_exit();
     fn lunatik_sema_init(sema: *mut bindings::semaphore, n: c_int);
+    fn lunatik_down_killable(sema: *mut bindings::semaphore) -> c_int;
     fn lunatik_run_on_side(arg: *mut c_void, top: *mut c_void);
     fn lunatik_run_on_task(arg: *mut c_void, top: *mut c_void);
     fn lunatik_guard_init(period_us: c_uint) -> c_int;
@@ -109,13 +111,13 @@ impl Pool {
     /// ([`Error::Interrupted`]); [`Error::NoMemory`].
     pub fn borrow(&self) -> Result<Borrowed<'_>> {
         // SAFETY: Initialised by `new`.
-        if unsafe { bindings::down_killable(self.places.get()) } != 0 {
+        if unsafe { lunatik_down_killable(self.places.get()) } != 0 {
             return Err(Error::Interrupted);
         }
         let kept = self.free.with(Idle::take);
         // SAFETY: Process context.
         match kept.or_else(|| NonNull::new(unsafe { lunatik_stack_alloc(SIZE) })) {
-            Some(base) => Ok(Borrowed { pool: self, base }),
+            Some(base) => Ok(Borrowed { pool: Cell::new(self), base }),
             None => {
                 // SAFETY: We took a place above.
                 unsafe { bindings::up(self.places.get()) };
@@ -143,20 +145,31 @@ impl Pool {
 
 /// A stack on loan; dropping it returns it. Process context.
 pub struct Borrowed<'a> {
-    pool: &'a Pool,
+    pool: Cell<&'a Pool>,
     base: NonNull<c_void>,
 }
 
-impl Borrowed<'_> {
+impl<'a> Borrowed<'a> {
     /// Its addresses.
     pub fn span(&self) -> Span {
         span_of(self.base.as_ptr(), SIZE)
+    }
+
+    /// From now on it counts as a stack of `pool`, if that has a place left. Process context.
+    pub fn charge(&self, pool: &'a Pool) {
+        let before = self.pool.get();
+        // SAFETY: Initialised by `new`.
+        if !core::ptr::eq(before, pool) && unsafe { bindings::down_trylock(pool.places.get()) } == 0 {
+            self.pool.set(pool);
+            // SAFETY: As above; the loan had a place there.
+            unsafe { bindings::up(before.places.get()) };
+        }
     }
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        self.pool.put(self.base);
+        self.pool.get().put(self.base);
     }
 }
 

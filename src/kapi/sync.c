@@ -4,6 +4,7 @@
  *
  * Every spinlock of the module is taken with bottom halves off: hooks take them in softirq.
  */
+#include <linux/delay.h>
 #include <linux/freezer.h>
 #include <linux/interrupt.h>
 #include <linux/preempt.h>
@@ -76,10 +77,31 @@ void lunatik_mutex_lock(struct mutex *lock)
 	mutex_lock(lock);
 }
 
-/* 0 or -EINTR when a fatal signal came first. */
+/*
+ * 0, or -EINTR when a signal came first that ends scripts. Who waits for another's script must not keep the machine
+ * from being suspended while that is frozen, so signals wake it, the freezer's among them.
+ */
 int lunatik_mutex_lock_killable(struct mutex *lock)
 {
-	return mutex_lock_killable(lock);
+	while (mutex_lock_interruptible(lock)) {
+		if (lunatik_signal_ends())
+			return -EINTR;
+		if (!try_to_freeze() && signal_pending(current))
+			return mutex_lock_killable(lock);	/* a signal that is none of our business */
+	}
+	return 0;
+}
+
+/* The same for a place of a semaphore. */
+int lunatik_down_killable(struct semaphore *sema)
+{
+	while (down_interruptible(sema)) {
+		if (lunatik_signal_ends())
+			return -EINTR;
+		if (!try_to_freeze() && signal_pending(current))
+			return down_killable(sema);
+	}
+	return 0;
 }
 
 bool lunatik_mutex_trylock(struct mutex *lock)
@@ -114,6 +136,8 @@ bool lunatik_signal_ends(void)
 	if (fatal_signal_pending(task))
 		return true;
 	spin_lock_irq(&task->sighand->siglock);
+	/* The freezer pretends a signal, and leaves the mark behind. */
+	recalc_sigpending();
 	for (i = 0; i < ARRAY_SIZE(ending); i++) {
 		if (sigismember(&task->blocked, ending[i]))
 			continue;
@@ -124,11 +148,23 @@ bool lunatik_signal_ends(void)
 	return ends;
 }
 
-/* Lets others run, and the machine be suspended. Process context, may sleep. */
-void lunatik_resched(void)
+/*
+ * Lets others run, and the machine be suspended: in the workqueue until it is resumed, or `*cancels` is no longer
+ * `mark`. Process context, may sleep.
+ */
+void lunatik_resched(const u32 *cancels, u32 mark)
 {
 	cond_resched();
-	try_to_freeze();
+	if (current->flags & PF_WQ_WORKER)
+		lunatik_sleep_out_suspend(cancels, mark);
+	else
+		try_to_freeze();
+}
+
+/* Waits a little for what the machine lacks now. Process context. */
+void lunatik_nap(void)
+{
+	msleep(20);
 }
 
 /* True in process context with nothing switched off. */

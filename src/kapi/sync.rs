@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use core::cell::UnsafeCell;
 use core::ffi::c_int;
+use core::sync::atomic::AtomicU32;
 use kernel::bindings;
 use kernel::prelude::*;
 use kernel::types::Opaque;
@@ -21,7 +22,8 @@ extern "C" {
     fn lunatik_mutex_trylock(lock: *mut bindings::mutex) -> bool;
     fn lunatik_mutex_unlock(lock: *mut bindings::mutex);
     fn lunatik_signal_ends() -> bool;
-    fn lunatik_resched();
+    fn lunatik_resched(cancels: *const u32, mark: u32);
+    fn lunatik_nap();
     fn lunatik_may_sleep() -> bool;
     fn lunatik_may_execute() -> bool;
 }
@@ -227,10 +229,17 @@ pub fn signal_ends() -> bool {
     unsafe { lunatik_signal_ends() }
 }
 
-/// Lets others run, and the machine be suspended. Process context, may sleep.
-pub fn resched() {
+/// Lets others run, and the machine be suspended, unless `cancels` is no longer `mark`. Process context, may
+/// sleep.
+pub fn resched(cancels: &AtomicU32, mark: u32) {
+    // SAFETY: The caller may sleep; the other side only reads.
+    unsafe { lunatik_resched(cancels.as_ptr(), mark) }
+}
+
+/// Waits a little for what the machine lacks now. Process context.
+pub fn nap() {
     // SAFETY: The caller may sleep.
-    unsafe { lunatik_resched() }
+    unsafe { lunatik_nap() }
 }
 
 /// True in process context with nothing switched off.

@@ -288,7 +288,12 @@ int lunatik_open_timer(lua_State *L)
 	lua_pushcfunction(L, timer_tostring);
 	lua_setfield(L, -2, "__tostring");
 	lua_pop(L, 1);
+	/* Weak: a timer for which there was no memory to be armed is kept by nobody. */
 	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "v");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &numbered);
 	luaL_newlib(L, functions);
 	return 1;

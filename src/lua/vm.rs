@@ -17,7 +17,7 @@ use crate::alloc::lunatik_lua_alloc;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Due, Queue};
-use crate::kapi::stack::{self, CpuStack, Span};
+use crate::kapi::stack::{self, Borrowed, CpuStack, Span};
 use crate::kapi::sync::{self, Class, Spin};
 use crate::kapi::{params, trace};
 use crate::kapi::wait::WaitQueue;
@@ -63,6 +63,9 @@ pub struct Stats {
     /// Messages that scripts queued.
     pub messages_out: u64,
 }
+
+/// After so many breaks an event is as long as a script, and its stack counts as one of theirs.
+const LONG: u32 = 100;
 
 /// What is guarded by the lock.
 struct Inner {
@@ -127,6 +130,10 @@ struct Entry {
     kind: Kind,
     job: Job,
     span: Span,
+    /// Of a sliced entry: the loan of the stack.
+    stack: *const Borrowed<'static>,
+    /// How often it gave way.
+    breaks: u32,
     thread: *mut ffi::LuaState,
     /// Why it must end, `why::GO_ON` as long as it need not.
     why: c_int,
@@ -283,7 +290,7 @@ impl Vm {
             return;
         }
         while self.enter_sliced(Kind::Service, Job::Close, self.mark()).is_err() {
-            sync::resched();
+            sync::nap();
         }
         self.free_kept();
         self.free_segments();
@@ -308,10 +315,16 @@ impl Vm {
 
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
-    pub fn event(&self, event: Due, mark: u32) -> Result<Ran> {
+    pub fn event(&self, event: Due, mark: u32) -> Ran {
         let _ = self.supply();
         let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
-        let (_, entry_why, thread) = self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark)?;
+        let (_, entry_why, thread) = loop {
+            // An event is never lost: without memory for a stack it comes later.
+            match self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark) {
+                Ok(entered) => break entered,
+                Err(_) => sync::nap(),
+            }
+        };
         let mut ran = self.take_result(&raw, entry_why, thread);
         if entry_why == why::REPLACED {
             // That it ends is what was asked for.
@@ -321,7 +334,7 @@ impl Vm {
             inner.stats.events += 1;
             inner.stats.errors += u64::from(ran.outcome.is_err());
         });
-        Ok(ran)
+        ran
     }
 
     /// Collects garbage in slices, so that hooks, which have no time for it, find room. Process context,
@@ -459,6 +472,8 @@ impl Vm {
             kind,
             job,
             span,
+            stack: core::ptr::null(),
+            breaks: 0,
             thread: core::ptr::null_mut(),
             why: why::GO_ON,
             cancels: mark,
@@ -474,17 +489,30 @@ impl Vm {
     /// Runs a job in slices on a stack from the pool: how it ended, why it was ended, its thread.
     fn enter_sliced(&self, kind: Kind, job: Job, mark: u32) -> Result<(c_int, c_int, *mut ffi::LuaState)> {
         let world = WORLD.get().ok_or(Error::Gone)?;
-        // The executor has stacks of its own: scripts that never end must not keep it waiting.
-        let pool = if matches!(job, Job::Event(..) | Job::Collect) { &world.executor_stacks } else { &world.stacks };
+        // All but scripts and messages have stacks of their own: what writers run may never end.
+        let pool = if matches!(job, Job::Chunk(_) | Job::Message(..)) { &world.stacks } else { &world.executor_stacks };
         let stack = pool.borrow()?;
         let mut entry = self.entry(kind, job, stack.span(), mark);
+        entry.stack = &raw const stack;
         self.spin.lock();
         self.begin(&mut entry);
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         self.end(&mut entry);
+        if let Job::Chunk(chunk) | Job::Message(_, chunk) | Job::Event(_, chunk) = entry.job {
+            // SAFETY: We hold the lock, and the caller keeps the chunk. What it waits for may be due at once after it.
+            unsafe {
+                if (*chunk).end == end::WAITS {
+                    (*self.inner.get()).waiting += 1;
+                }
+            }
+        }
         // SAFETY: Taken above, or taken again after each break.
         unsafe { self.spin.unlock() };
+        if kind == Kind::Script && entry.cancels != self.mark() {
+            // Cancelled after its last break: should it wait now, whoever cancelled it saw it too early.
+            self.queue.wake();
+        }
         Ok((entry.ended, entry.why, entry.thread))
     }
 
@@ -538,9 +566,7 @@ impl Vm {
             for (to, from) in text.bytes_mut().iter_mut().zip(result_bytes(raw)) {
                 *to = *from;
             }
-            if raw.end == end::WAITS {
-                (*inner).waiting += 1;
-            } else if !thread.is_null() {
+            if raw.end != end::WAITS && !thread.is_null() {
                 ffi::lunatik_thread_free(&raw mut (*inner).raw, thread);
             }
             self.spin.unlock();
@@ -692,7 +718,14 @@ unsafe extern "C" fn lunatik_task_main(arg: *mut c_void) {
         // SAFETY: The operation's userdata is on the stack of the thread that breaks.
         unsafe { lunatik_op_run(entry.operation) };
     }
-    sync::resched();
+    sync::resched(&vm.cancels, entry.cancels);
+    entry.breaks = entry.breaks.saturating_add(1);
+    if entry.breaks >= LONG {
+        if let Some(world) = WORLD.get() {
+            // SAFETY: The loan lies on the frame from which the side stack was entered, too.
+            unsafe { (*entry.stack).charge(&world.stacks) };
+        }
+    }
     // Without memory the state goes on with what it has.
     let _ = vm.supply();
     if entry.kind == Kind::Script && entry.why == why::GO_ON {
