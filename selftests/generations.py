@@ -94,11 +94,12 @@ check(soon(lambda: int(get(s, "other")) > before + 3), "what a request registere
 # --- waiting scripts, callbacks that run at that instant ---
 s = new_state()
 load(s, "beats = 0 while true do timer.sleep(0.002) beats = beats + 1 end")
-load(s, SPIN + "timer.create(1, function() running = true spin(0.3) local ok, why = pcall(timer.create, 1, function() late = true end) "
+load(s, SPIN + "timer.create(1, function() running = true while not go do end spin(0.02) local ok, why = pcall(timer.create, 1, function() late = true end) "
                "made = tostring(ok) timer.create(1, function() late = true end) end)")
 check(soon(lambda: get(s, "running") == "true"), "one version waits in a loop, a callback of another runs")
 log = Log()
 equal(load(s, "lunatik.replace() timer.sleep(0.01) swapped = beats"), None, "both are replaced, published by a wait")
+execute(s, "go = true")
 check(soon(lambda: get(s, "made") == "true"), "the callback runs to its end")
 time.sleep(0.1)
 equal(get(s, "late, beats - swapped <= 1"), "nil\ttrue", "what it registers comes to nothing, and the loop has ended")

@@ -7,6 +7,10 @@
 
 pub mod alloc;
 pub mod error;
+/// The executor, as far as it is pure.
+pub mod exec {
+    pub mod budget;
+}
 pub mod libs;
 pub mod messages;
 pub mod name;

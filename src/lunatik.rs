@@ -24,6 +24,7 @@ mod code;
 mod ctl;
 mod data;
 mod error;
+mod exec;
 #[allow(unsafe_code)]
 mod kapi;
 mod klua;
