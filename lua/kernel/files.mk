@@ -51,7 +51,7 @@ lua-cflags := -DLUNATIK_LIBM -ffreestanding -msoft-float -mno-80387 -O2 -fno-sta
 ifndef CONFIG_UML
 lua-cflags += --target=x86_64-linux-gnu -falign-functions=16 -mstack-alignment=8
 ifdef CONFIG_MITIGATION_RETPOLINE
-lua-cflags += -mretpoline-external-thunk
+lua-cflags += -mretpoline-external-thunk -DLUNATIK_THUNK_DISPATCH
 endif
 endif
 
