@@ -14,7 +14,7 @@ lua-here := lua/kernel
 
 LUA_CORE := lapi lcode lctype ldebug ldo lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable ltm lvm lzio
 LUA_LIBS := lauxlib lbaselib ldblib lmathlib lstrlib ltablib lutf8lib
-LUA_OWN := init mathbits numbers oslib package port print
+LUA_OWN := copy init mathbits numbers oslib package port print
 
 lua-objs := $(addprefix $(lua-stage)/lua/,$(addsuffix .o,$(LUA_CORE) $(LUA_LIBS)))
 lua-objs += $(addprefix $(lua-here)/,$(addsuffix .o,$(LUA_OWN)))

@@ -84,8 +84,8 @@
 /* Slots of a Lua stack; the memory limit of the state ends most stacks long before. */
 #define LUAI_MAXSTACK		1000000
 
-/* The next collection begins when one ends: with a limit close above, waiting for memory to double would meet it first. */
-#define LUAI_GCPAUSE		100
+/* The next collection begins when memory has doubled, or is near its limit: see lunatik_gcmark. */
+#define LUAI_GCPAUSE		200
 
 /* Before each lua_State: the address of its struct lunatik_ext, and a word for the shim (LUNATIK_TOP...). */
 #define LUA_EXTRASPACE		(2 * sizeof(void *))
