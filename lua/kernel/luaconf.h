@@ -94,8 +94,8 @@
 /* Slots of a Lua stack; the memory limit of the state ends most stacks long before. */
 #define LUAI_MAXSTACK		1000000
 
-/* The next collection begins when memory has doubled, or is near its limit: see lunatik_gcmark. */
-#define LUAI_GCPAUSE		200
+/* The next collection begins when one ends: garbage with finalizers takes two, and a limit close above leaves no time for that. */
+#define LUAI_GCPAUSE		100
 
 /* Before each lua_State: the address of its struct lunatik_ext, and a word for the shim (LUNATIK_TOP...). */
 #define LUA_EXTRASPACE		(2 * sizeof(void *))
