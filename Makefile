@@ -88,6 +88,10 @@ MINUTES ?= 10
 fuzz: debug ## MINUTES of fuzzing on the debug kernel, and every allocation failing once
 	@$(RUN) --kernel debug --timeout $$(($(MINUTES) * 60 + 1500)) -- env LUNATIK_FUZZ_SECONDS=$$(($(MINUTES) * 60)) \
 		LUNATIK_TEST_TIMEOUT=$$(($(MINUTES) * 60 + 900)) /lunatik/selftests/run fuzz failnth
+.PHONY: bench
+bench: klua-stock ## figures: speed of Lua, calls, memory, latency, C stack; counted in instructions
+	@$(RUN) --quiet --icount --timeout 3600 --add build/stock/klua -- /lunatik/selftests/bench/run
+	@$(RUN) --quiet --param stackwatch=1 --timeout 600 -- /lunatik/selftests/bench/run cstack
 
 .PHONY: mutants
 mutants: stock ## switch one mechanism after the other off: the selftests must notice each

@@ -14,7 +14,7 @@ lua-here := lua/kernel
 
 LUA_CORE := lapi lcode lctype ldebug ldo lfunc lgc llex lmem lobject lopcodes lparser lstate lstring ltable ltm lvm lzio
 LUA_LIBS := lauxlib lbaselib ldblib lmathlib lstrlib ltablib lutf8lib
-LUA_OWN := init mathbits numbers oslib package port print
+LUA_OWN := copy init mathbits numbers oslib package port print
 
 lua-objs := $(addprefix $(lua-stage)/lua/,$(addsuffix .o,$(LUA_CORE) $(LUA_LIBS)))
 lua-objs += $(addprefix $(lua-here)/,$(addsuffix .o,$(LUA_OWN)))
@@ -51,7 +51,7 @@ lua-cflags := -DLUNATIK_LIBM -ffreestanding -msoft-float -mno-80387 -O2 -fno-sta
 ifndef CONFIG_UML
 lua-cflags += --target=x86_64-linux-gnu -falign-functions=16 -mstack-alignment=8
 ifdef CONFIG_MITIGATION_RETPOLINE
-lua-cflags += -mretpoline-external-thunk
+lua-cflags += -mretpoline-external-thunk -DLUNATIK_THUNK_DISPATCH
 endif
 endif
 

@@ -55,6 +55,12 @@ unsigned long lunatik_hash_ptr(const void *p)
 	return ((unsigned long)p * 0x9e3779b97f4a7c15UL) | 1;
 }
 
+size_t lunatik_gcmark(lua_State *L)
+{
+	(void)L;
+	return (size_t)-1 >> 1;
+}
+
 long long lunatik_time(void)
 {
 	return (long long)time(NULL);

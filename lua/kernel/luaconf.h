@@ -42,6 +42,16 @@
 #define LUA_MAXINTEGER		LLONG_MAX
 #define LUA_MININTEGER		LLONG_MIN
 
+#define luai_numadd(L,a,b)	((a) + (b))
+#define luai_numsub(L,a,b)	((a) - (b))
+#define luai_nummul(L,a,b)	((a) * (b))
+/* by the bits: softfloat/inline.h */
+#define luai_numunm(L,a)	lunatik_numunm(a)
+#define luai_numeq(a,b)		lunatik_numeq(a, b)
+#define luai_numlt(a,b)		lunatik_numlt(a, b)
+#define luai_numle(a,b)		lunatik_numle(a, b)
+#define luai_numisnan(a)	lunatik_numisnan(a)
+
 /* A double that fits goes to an integer by its bits: no soft-float comparison, no conversion call. */
 #define lua_numbertointeger(n,p)	lunatik_number2integer((n), (p))
 
@@ -75,13 +85,16 @@
 
 #define LUA_KCONTEXT		intptr_t
 
+#define l_likely(x)		__builtin_expect((x) != 0, 1)
+#define l_unlikely(x)		__builtin_expect((x) != 0, 0)
+
 /* ============================================================================================ }
  * {=== limits ================================================================================ */
 
 /* Slots of a Lua stack; the memory limit of the state ends most stacks long before. */
 #define LUAI_MAXSTACK		1000000
 
-/* The next collection begins when one ends: with a limit close above, waiting for memory to double would meet it first. */
+/* The next collection begins when one ends: garbage with finalizers takes two, and a limit close above leaves no time for that. */
 #define LUAI_GCPAUSE		100
 
 /* Before each lua_State: the address of its struct lunatik_ext, and a word for the shim (LUNATIK_TOP...). */
@@ -139,6 +152,7 @@
 #define lua_assert(e)		assert(e)
 #endif
 
+#include "softfloat/inline.h"
 #include "lunatik_port.h"
 
 /* ============================================================================================ } */

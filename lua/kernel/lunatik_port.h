@@ -83,6 +83,9 @@ void lunatik_print_line(struct lua_State *L, const char *text, size_t len);
 /* 64 unpredictable bits, for hash seeds, math.random and pivots. Any context. */
 unsigned long long lunatik_random_seed(void);
 
+/* Bytes in use from which on the collector never pauses: near the state's memory limit. */
+size_t lunatik_gcmark(struct lua_State *L);
+
 /* An address as scripts may see it: a keyed hash of `p`, never 0 for a pointer that is not NULL. */
 unsigned long lunatik_hash_ptr(const void *p);
 

@@ -215,6 +215,7 @@ void lunatik_block_free(void *block);
 void *lunatik_segment_alloc(size_t size);
 void lunatik_segment_free(void *segment);
 void lunatik_stack_free(void *stack);
+void lunatik_stack_look(const void *stack, size_t size);
 void *lunatik_cpu_stack_take(void);
 void lunatik_cpu_stack_give(void);
 int lunatik_cpu_stacks_init(size_t size);

@@ -6,14 +6,50 @@
  * vmalloc puts a guard page behind each. They are accounted to whoever asks first.
  */
 #include <linux/cpumask.h>
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 #include <linux/vmalloc.h>
 
 #include "kapi.h"
 
 static DEFINE_PER_CPU(void *, cpu_stacks);
 static DEFINE_PER_CPU(bool, cpu_stack_taken);
+
+/* Whether stacks begin as zeros and are looked at when they come back to the pool: for the bench, it takes long. */
+static bool stackwatch;
+module_param(stackwatch, bool, 0444);
+MODULE_PARM_DESC(stackwatch, "measure the deepest use of C stacks (off)");
+
+/* Bytes, and how many there are. */
+static unsigned long deepest, deepest_of;
+
+static int stackdeepest_get(char *text, const struct kernel_param *unused)
+{
+	return sysfs_emit(text, "%lu %lu\n", READ_ONCE(deepest), READ_ONCE(deepest_of));
+}
+
+static const struct kernel_param_ops stackdeepest_ops = { .get = stackdeepest_get };
+module_param_cb(stackdeepest, &stackdeepest_ops, NULL, 0444);
+MODULE_PARM_DESC(stackdeepest, "with stackwatch: the deepest use of a C stack of a script, and its size, in bytes (read only)");
+
+/* Looks how far down a stack has ever been written; its lowest word is not the user's. Process context. */
+void lunatik_stack_look(const void *stack, size_t size)
+{
+	const unsigned long *word = (const unsigned long *)stack + 1, *end = stack + size;
+	unsigned long used;
+
+	if (!stackwatch)
+		return;
+	while (word < end && !READ_ONCE_NOCHECK(*word))
+		word++;
+	used = (const char *)end - (const char *)word;
+	/* Two may look at once: the figure is for the bench, which runs one script at a time. */
+	WRITE_ONCE(deepest_of, size);
+	if (used > READ_ONCE(deepest))
+		WRITE_ONCE(deepest, used);
+}
 
 /*
  * User-mode Linux finds the end of a stack by the next multiple of THREAD_SIZE and reads on until there
@@ -24,7 +60,8 @@ static DEFINE_PER_CPU(bool, cpu_stack_taken);
 /* Process context; NULL when memory is out. The lowest word says where the allocation begins. */
 void *lunatik_stack_alloc(size_t size)
 {
-	void *raw = __vmalloc(size + STACK_ALIGN, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	void *raw = __vmalloc(size + STACK_ALIGN, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN |
+							(stackwatch ? __GFP_ZERO : 0));
 	void *stack = raw;
 
 	if (!raw)

@@ -30,6 +30,7 @@ const KEEP: usize = 4;
 extern "C" {
     fn lunatik_stack_alloc(size: usize) -> *mut c_void;
     fn lunatik_stack_free(stack: *mut c_void);
+    fn lunatik_stack_look(stack: *const c_void, size: usize);
     fn lunatik_cpu_stack_take() -> *mut c_void;
     fn lunatik_cpu_stack_give();
     fn lunatik_cpu_stacks_init(size: usize) -> c_int;
@@ -127,6 +128,8 @@ impl Pool {
     }
 
     fn put(&self, base: NonNull<c_void>) {
+        // SAFETY: It is a stack of `SIZE` bytes that nobody uses any more.
+        unsafe { lunatik_stack_look(base.as_ptr(), SIZE) };
         let surplus = self.free.with(|free| match free.0.iter_mut().find(|place| place.is_none()) {
             Some(place) => {
                 *place = Some(base);

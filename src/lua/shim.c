@@ -109,6 +109,11 @@ void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
 	lua_rawsetp(vm->aux, LUA_REGISTRYINDEX, thread);
 }
 
+size_t lunatik_gcmark(lua_State *L)
+{
+	return lunatik_vm_limit(lunatik_vm_of(L)) / 4 * 3;
+}
+
 /* ============================================================================================ }
  * {=== chunks ================================================================================ */
 
