@@ -127,6 +127,7 @@ klua until "$b" 20000 "stop = true"
 outcomes
 check "a hook ends the script by a variable" test "$GOOD" -gt 0
 check "and so it does" soon 20 idle "$b"
+ctl "cancel $b"
 wait
 
 # --- delete while busy ---
