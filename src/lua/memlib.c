@@ -3,7 +3,7 @@
  * The `memory` library: blocks of bytes that a script may change, in the words of lua-memory.
  *
  * This half knows Lua: arguments, errors, the three kinds of userdata. What is done with the bytes is
- * Rust's (src/libs/memory, by way of memlib.rs). The same file is part of the user-space module, on Lua's
+ * Rust's (src/libs/memory, by way of memlib.rs); pack and unpack stand in mempack.c. The same files are part of the user-space module, on Lua's
  * own headers. Context: under the state's lock in the kernel. Whatever may take long gives way in between
  * (luai_poll), and any allocation may run finalizers: after either the bytes are looked up anew. Making,
  * resizing and converting to a string copy in one go, as Lua's own strings and tables do.
@@ -16,13 +16,7 @@
 
 #include "lauxlib.h"
 #include "memlib.h"
-
-#ifndef luai_poll
-#define luai_poll(L)	((void)(L))
-#endif
-
-/* Bytes looked at between two chances to break. */
-#define STEP	65536
+#include "memlib_parts.h"
 
 /* {=== the three kinds ======================================================================= */
 
@@ -258,18 +252,6 @@ static size_t check_length(lua_State *L, int arg)
 	return (size_t)len;
 }
 
-static lua_Integer opt_position(lua_State *L, int arg, lua_Integer def, size_t len)
-{
-	return lunatik_mem_position(luaL_optinteger(L, arg, def), len);
-}
-
-/* `bytes` at an offset that is below `len`, or the beginning: speculation, too, stays inside. */
-static char *at(const char *bytes, size_t offset, size_t len)
-{
-	__asm__("" : "+r"(offset));
-	return (char *)bytes + (offset & ~(size_t)((ptrdiff_t)(offset | (len - 1 - offset)) >> (sizeof(size_t) * 8 - 1)));
-}
-
 /* ============================================================================================ }
  * {=== objects =============================================================================== */
 
@@ -290,8 +272,8 @@ static int mem_create(lua_State *L)
 		return 1;
 	}
 	lunatik_memory_checkbytes(L, 1, &len);
-	i = opt_position(L, 2, 1, len);
-	j = opt_position(L, 3, -1, len);
+	i = lunatik_mem_opt_position(L, 2, 1, len);
+	j = lunatik_mem_opt_position(L, 3, -1, len);
 	count = lunatik_mem_range(i, j, len, &start);
 	if (count >= INT_MAX)
 		return luaL_error(L, "string slice too long");
@@ -301,7 +283,7 @@ static int mem_create(lua_State *L)
 	there = start < len ? len - start : 0;
 	if (there > count)
 		there = count;
-	memcpy(bytes, at(s, start, len), there);
+	memcpy(bytes, lunatik_mem_at(s, start, len), there);
 	memset(bytes + there, 0, count - there);
 	return 1;
 }
@@ -365,11 +347,11 @@ static int mem_tostring(lua_State *L)
 {
 	size_t len, start, count;
 	const char *s = lunatik_memory_checkbytes(L, 1, &len);
-	lua_Integer i = opt_position(L, 2, 1, len);
-	lua_Integer j = opt_position(L, 3, -1, len);
+	lua_Integer i = lunatik_mem_opt_position(L, 2, 1, len);
+	lua_Integer j = lunatik_mem_opt_position(L, 3, -1, len);
 
 	count = lunatik_mem_range(i, j, len, &start);
-	lua_pushlstring(L, at(s, start, len), count);
+	lua_pushlstring(L, lunatik_mem_at(s, start, len), count);
 	return 1;
 }
 
@@ -411,15 +393,15 @@ static int mem_get(lua_State *L)
 {
 	size_t len, start, count, n;
 	const char *m = lunatik_memory_check(L, 1, &len);
-	lua_Integer i = opt_position(L, 2, 1, len);
-	lua_Integer j = lua_isnoneornil(L, 3) ? i : opt_position(L, 3, 0, len);
+	lua_Integer i = lunatik_mem_opt_position(L, 2, 1, len);
+	lua_Integer j = lua_isnoneornil(L, 3) ? i : lunatik_mem_opt_position(L, 3, 0, len);
 
 	count = lunatik_mem_range(i, j, len, &start);
 	if (count > INT_MAX / 2)
 		return luaL_error(L, "string slice too long");
 	luaL_checkstack(L, (int)count, "string slice too long");
 	for (n = 0; n < count && start + n < len; n++) {
-		lua_pushinteger(L, (unsigned char)*at(m, start + n, len));
+		lua_pushinteger(L, (unsigned char)*lunatik_mem_at(m, start + n, len));
 		if (n % 4096 == 4095) {
 			luai_poll(L);
 			m = lunatik_memory_check(L, 1, &len);
@@ -442,7 +424,7 @@ static int mem_set(lua_State *L)
 		lua_Integer byte = luaL_checkinteger(L, arg);
 
 		luaL_argcheck(L, 0 <= byte && byte <= 255, arg, "value out of range");
-		*at(m, index, len) = (char)byte;
+		*lunatik_mem_at(m, index, len) = (char)byte;
 		if (arg % 4096 == 0) {
 			luai_poll(L);
 			m = lunatik_memory_check(L, 1, &len);
@@ -468,12 +450,12 @@ static int mem_fill(lua_State *L)
 		byte = (char)value;
 	} else {
 		s = lunatik_memory_checkbytes(L, 2, &s_len);
-		o = opt_position(L, 5, 1, s_len);
+		o = lunatik_mem_opt_position(L, 5, 1, s_len);
 		if (o < 1)
 			o = 1;
 	}
-	i = opt_position(L, 3, 1, len);
-	j = opt_position(L, 4, -1, len);
+	i = lunatik_mem_opt_position(L, 3, 1, len);
+	j = lunatik_mem_opt_position(L, 4, -1, len);
 	if (i > j || (size_t)o > s_len)
 		return 0;
 	luaL_argcheck(L, 1 <= i && (size_t)i <= len, 3, "index out of bounds");
@@ -504,16 +486,16 @@ static int mem_find(lua_State *L)
 	lunatik_memory_checkbytes(L, 1, &len);
 	lunatik_memory_checkbytes(L, 2, &s_len);
 	lunatik_memory_tobytes(L, 1, &len);
-	i = opt_position(L, 3, 1, len);
-	j = opt_position(L, 4, -1, len);
-	o = opt_position(L, 5, 1, s_len);
+	i = lunatik_mem_opt_position(L, 3, 1, len);
+	j = lunatik_mem_opt_position(L, 4, -1, len);
+	o = lunatik_mem_opt_position(L, 5, 1, s_len);
 	lunatik_mem_find_begin(&find);
 	for (;;) {
 		m = lunatik_memory_tobytes(L, 1, &len);
 		s = lunatik_memory_tobytes(L, 2, &s_len);
 		count = lunatik_mem_range(i, j, len, &start);
 		s_len = lunatik_mem_range(o, LUA_MAXINTEGER, s_len, &from);
-		step = lunatik_mem_find(&find, at(m, start, len), count, at(s, from, from + s_len), s_len, &found);
+		step = lunatik_mem_find(&find, lunatik_mem_at(m, start, len), count, lunatik_mem_at(s, from, from + s_len), s_len, &found);
 		if (step != LUNATIK_STEP_MORE)
 			break;
 		luai_poll(L);
@@ -523,278 +505,6 @@ static int mem_find(lua_State *L)
 	lua_pushinteger(L, (lua_Integer)(start + found + 1));
 	lua_pushinteger(L, (lua_Integer)(start + found + s_len));
 	return 2;
-}
-
-/* ============================================================================================ }
- * {=== packed data =========================================================================== */
-
-/* The next item of the format at index 2; raises if it is malformed. */
-static int next_item(lua_State *L, struct lunatik_format *format, size_t offset, struct lunatik_item *item)
-{
-	size_t len;
-	const char *text = lua_tolstring(L, 2, &len);
-	int kind = lunatik_mem_format_next(format, text, len, offset, item);
-
-	switch (kind) {
-	case LUNATIK_ITEM_BAD_OPTION:
-		return luaL_error(L, "invalid format option '%c'", (int)item->size);
-	case LUNATIK_ITEM_BAD_SIZE:
-		return luaL_error(L, "integral size (%d) out of limits [1,16]", (int)item->size);
-	case LUNATIK_ITEM_NO_SIZE:
-		return luaL_error(L, "missing size for format option 'c'");
-	case LUNATIK_ITEM_BAD_NEXT:
-		return luaL_argerror(L, 1, "invalid next option for option 'X'");
-	case LUNATIK_ITEM_BAD_POWER:
-		return luaL_argerror(L, 1, "format asks for alignment not power of 2");
-	default:
-		return kind;
-	}
-}
-
-static unsigned long long float_to_bits(lua_Number n, size_t size)
-{
-	unsigned long long bits;
-	double d = (double)n;
-	float f = (float)n;
-	unsigned int half;
-
-	memcpy(&half, &f, sizeof(half));
-	memcpy(&bits, &d, sizeof(bits));
-	return size == sizeof(half) ? half : bits;
-}
-
-static lua_Number float_from_bits(unsigned long long bits, size_t size)
-{
-	unsigned int half = (unsigned int)bits;
-	double d;
-	float f;
-
-	memcpy(&f, &half, sizeof(f));
-	memcpy(&d, &bits, sizeof(d));
-	return size == sizeof(f) ? (lua_Number)f : (lua_Number)d;
-}
-
-/* The length up to the first zero byte from `offset` on in the bytes at `arg`; 0 if there is none. */
-static int find_zero(lua_State *L, int arg, size_t offset, size_t *found)
-{
-	size_t len, seen = 0;
-
-	for (;;) {
-		const char *s = lunatik_memory_tobytes(L, arg, &len), *zero;
-		size_t left = offset < len ? len - offset : 0;
-
-		left = seen < left ? left - seen : 0;
-		if (left > STEP)
-			left = STEP;
-		if (left == 0)
-			return 0;
-		zero = memchr(s + offset + seen, 0, left);
-		if (zero) {
-			*found = (size_t)(zero - (s + offset));
-			return 1;
-		}
-		seen += left;
-		luai_poll(L);
-	}
-}
-
-/* The value of an item, checked. */
-struct value {
-	unsigned long long bits;
-	int fill;		/* of an integer beyond 8 bytes */
-	const char *text;	/* of a string */
-	size_t len;
-};
-
-static void check_value(lua_State *L, int arg, int kind, size_t size, struct value *value)
-{
-	lua_Integer n = 0;
-	size_t zero;
-
-	switch (kind) {
-	case LUNATIK_ITEM_SIGNED:
-	case LUNATIK_ITEM_UNSIGNED:
-		n = luaL_checkinteger(L, arg);
-		luaL_argcheck(L, lunatik_mem_fits(n, size, kind == LUNATIK_ITEM_SIGNED), arg,
-			      kind == LUNATIK_ITEM_SIGNED ? "integer overflow" : "unsigned overflow");
-		value->bits = (unsigned long long)n;
-		value->fill = kind == LUNATIK_ITEM_SIGNED && n < 0 ? 0xff : 0;
-		break;
-	case LUNATIK_ITEM_FLOAT:
-		value->bits = float_to_bits(luaL_checknumber(L, arg), size);
-		break;
-	case LUNATIK_ITEM_CHARS:
-		lunatik_memory_checkbytes(L, arg, &value->len);
-		luaL_argcheck(L, value->len == size, arg, "wrong length");
-		break;
-	case LUNATIK_ITEM_COUNTED:
-		lunatik_memory_checkbytes(L, arg, &value->len);
-		luaL_argcheck(L, lunatik_mem_fits((lua_Integer)value->len, size, 0), arg,
-			      "string length does not fit in given size");
-		value->bits = value->len;
-		break;
-	case LUNATIK_ITEM_TERMINATED:
-		lunatik_memory_checkbytes(L, arg, &value->len);
-		luaL_argcheck(L, !find_zero(L, arg, 0, &zero), arg, "string contains zeros");
-		break;
-	}
-}
-
-/* Appends `count` bytes to what is written, if there is room for them. */
-static int append(char *m, size_t len, size_t *offset, const char *from, size_t count)
-{
-	if (*offset > len || count > len - *offset)
-		return 0;
-	if (count > 0)
-		memmove(at(m, *offset, len), from, count);
-	*offset += count;
-	return 1;
-}
-
-/* Writes an item of the value at `arg` to the memory; 0 if there is no room for it, or for the rest of it. */
-static int put_item(lua_State *L, int arg, int kind, const struct lunatik_item *item, size_t little, size_t *offset)
-{
-	struct value value = { .fill = 0 };
-	char *m, packed[16];
-	size_t len;
-
-	check_value(L, arg, kind, item->size, &value);
-	m = lunatik_memory_check(L, 1, &len);
-	if (*offset > len || item->skip > len - *offset)
-		return 0;
-	*offset += item->skip;
-	if (item->size > len - *offset)
-		return 0;
-	switch (kind) {
-	case LUNATIK_ITEM_SIGNED:
-	case LUNATIK_ITEM_UNSIGNED:
-	case LUNATIK_ITEM_FLOAT:
-	case LUNATIK_ITEM_COUNTED:
-		lunatik_mem_put(packed, item->size, value.bits, value.fill, little);
-		append(m, len, offset, packed, item->size);
-		break;
-	case LUNATIK_ITEM_PADDING:
-		*offset += item->size;
-		break;
-	}
-	if (kind != LUNATIK_ITEM_CHARS && kind != LUNATIK_ITEM_COUNTED && kind != LUNATIK_ITEM_TERMINATED)
-		return 1;
-	value.text = lunatik_memory_tobytes(L, arg, &value.len);
-	return append(m, len, offset, value.text, value.len) &&
-	       (kind != LUNATIK_ITEM_TERMINATED || append(m, len, offset, "", 1));
-}
-
-/* memory.pack(m, format, i, ...) -> true and the next position, or false, the position, what was not written */
-static int mem_pack(lua_State *L)
-{
-	struct lunatik_format format;
-	struct lunatik_item item;
-	size_t len, offset;
-	lua_Integer i;
-	int kind, arg = 4, top = lua_gettop(L);
-
-	lunatik_memory_check(L, 1, &len);
-	luaL_checkstring(L, 2);
-	i = lunatik_mem_position(luaL_checkinteger(L, 3), len);
-	luaL_argcheck(L, 1 <= i && (size_t)i <= len + 1, 3, "index out of bounds");
-	offset = (size_t)i - 1;
-	lunatik_mem_format_begin(&format);
-	while ((kind = next_item(L, &format, offset, &item)) != LUNATIK_ITEM_END) {
-		if (!put_item(L, arg, kind, &item, format.little, &offset)) {
-			/* The two places before the first value that is left are free. */
-			lua_pushboolean(L, 0);
-			lua_replace(L, arg - 2);
-			lua_pushinteger(L, (lua_Integer)offset + 1);
-			lua_replace(L, arg - 1);
-			return top - arg + 3;
-		}
-		if (kind != LUNATIK_ITEM_PADDING && kind != LUNATIK_ITEM_NOTHING)
-			arg++;
-		luai_poll(L);
-	}
-	lua_pushboolean(L, 1);
-	lua_pushinteger(L, (lua_Integer)offset + 1);
-	return 2;
-}
-
-static unsigned long long get_bits(lua_State *L, const char *from, size_t size, int is_signed, size_t little)
-{
-	unsigned long long bits = 0;
-
-	if (!lunatik_mem_get(from, size, is_signed, little, &bits))
-		luaL_error(L, "%d-byte integer does not fit into Lua Integer", (int)size);
-	return bits;
-}
-
-/* Pushes the value of the item at `*offset`, if it has one; the number of values. */
-static int get_item(lua_State *L, int kind, const struct lunatik_item *item, size_t little, size_t *offset)
-{
-	unsigned long long bits;
-	size_t len, count;
-	const char *m = lunatik_memory_tobytes(L, 1, &len);
-
-	if (*offset > len || item->skip > len - *offset || item->size > len - *offset - item->skip)
-		return luaL_argerror(L, 1, "data too short");
-	*offset += item->skip;
-	m = at(m, *offset, len);
-	len -= *offset;
-	switch (kind) {
-	case LUNATIK_ITEM_SIGNED:
-	case LUNATIK_ITEM_UNSIGNED:
-		bits = get_bits(L, m, item->size, kind == LUNATIK_ITEM_SIGNED, little);
-		lua_pushinteger(L, (lua_Integer)bits);
-		break;
-	case LUNATIK_ITEM_FLOAT:
-		bits = get_bits(L, m, item->size, 0, little);
-		lua_pushnumber(L, float_from_bits(bits, item->size));
-		break;
-	case LUNATIK_ITEM_CHARS:
-		lua_pushlstring(L, m, item->size);
-		break;
-	case LUNATIK_ITEM_COUNTED:
-		bits = get_bits(L, m, item->size, 0, little);
-		luaL_argcheck(L, bits <= len - item->size, 2, "data string too short");
-		lua_pushlstring(L, m + item->size, (size_t)bits);
-		*offset += (size_t)bits;
-		break;
-	case LUNATIK_ITEM_TERMINATED:
-		luaL_argcheck(L, find_zero(L, 1, *offset, &count), 2, "data string too short");
-		/* Whoever ran meanwhile may have written there, or made it shorter. */
-		m = lunatik_memory_tobytes(L, 1, &len);
-		luaL_argcheck(L, *offset < len && count < len - *offset, 2, "data string too short");
-		lua_pushlstring(L, at(m, *offset, len), count);
-		*offset += count + 1;
-		break;
-	default:
-		*offset += item->size;
-		return 0;
-	}
-	*offset += item->size;
-	return 1;
-}
-
-/* memory.unpack(m, format [, i]) -> the values, the next position */
-static int mem_unpack(lua_State *L)
-{
-	struct lunatik_format format;
-	struct lunatik_item item;
-	size_t len, offset;
-	lua_Integer i;
-	int kind, n = 0;
-
-	lunatik_memory_checkbytes(L, 1, &len);
-	luaL_checkstring(L, 2);
-	i = opt_position(L, 3, 1, len);
-	luaL_argcheck(L, 1 <= i && (size_t)i <= len + 1, 3, "initial position out of bounds");
-	offset = (size_t)i - 1;
-	lunatik_mem_format_begin(&format);
-	while ((kind = next_item(L, &format, offset, &item)) != LUNATIK_ITEM_END) {
-		luaL_checkstack(L, 2, "too many results");
-		n += get_item(L, kind, &item, format.little, &offset);
-		luai_poll(L);
-	}
-	lua_pushinteger(L, (lua_Integer)offset + 1);
-	return n + 1;
 }
 
 /* ============================================================================================ }
@@ -811,8 +521,8 @@ static const luaL_Reg functions[] = {
 	{ "set", mem_set },
 	{ "fill", mem_fill },
 	{ "find", mem_find },
-	{ "pack", mem_pack },
-	{ "unpack", mem_unpack },
+	{ "pack", lunatik_mem_pack },
+	{ "unpack", lunatik_mem_unpack },
 	{ NULL, NULL },
 };
 
