@@ -26,6 +26,12 @@ pub unsafe trait Backing {
     /// follows `--cfg lunatik_debug_alloc` unless an implementation says otherwise.
     const EACH_BLOCK: bool = cfg!(lunatik_debug_alloc);
 
+    /// [`EACH_BLOCK`](Backing::EACH_BLOCK), of this one; it never changes.
+    #[inline(always)]
+    fn each_block(&self) -> bool {
+        Self::EACH_BLOCK
+    }
+
     /// Returns `size` bytes (at least 1), or `None`. Must not sleep.
     fn alloc_large(&mut self, size: usize) -> Option<NonNull<u8>>;
 

@@ -131,7 +131,7 @@ impl<B: Backing> Heap<B> {
     ///
     /// As [`free`](Self::free).
     pub(super) unsafe fn free_slow(&mut self, ptr: NonNull<u8>, size: usize) -> *mut u8 {
-        let seg = if B::EACH_BLOCK {
+        let seg = if self.each_block() {
             None
         } else {
             self.segs.locate(ptr.as_ptr())
@@ -173,7 +173,7 @@ impl<B: Backing> Heap<B> {
         old: usize,
         new: usize,
     ) -> Option<NonNull<u8>> {
-        let seg = if B::EACH_BLOCK {
+        let seg = if self.each_block() {
             None
         } else {
             self.segs.locate(ptr.as_ptr())

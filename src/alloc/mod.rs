@@ -148,6 +148,12 @@ impl<B: Backing> Heap<B> {
         }
     }
 
+    /// Whether every block comes from the backing.
+    #[inline(always)]
+    pub fn each_block(&self) -> bool {
+        self.backing.each_block()
+    }
+
     // ---- segments -------------------------------------------------------------------------
 
     /// Gives the heap a region to allocate from. Constant time.
@@ -312,7 +318,7 @@ impl<B: Backing> Heap<B> {
     /// or the room does not allow it. The bytes are not initialised.
     #[inline]
     pub fn alloc(&mut self, size: usize) -> Option<NonNull<u8>> {
-        if B::EACH_BLOCK {
+        if self.each_block() {
             return self.alloc_outside(size);
         }
         if size > SMALL_MAX {
@@ -347,7 +353,7 @@ impl<B: Backing> Heap<B> {
     #[inline(always)]
     unsafe fn free_to_null(&mut self, ptr: NonNull<u8>, size: usize) -> *mut u8 {
         let seg = self.segs.hot;
-        if !B::EACH_BLOCK && size <= SMALL_MAX {
+        if !self.each_block() && size <= SMALL_MAX {
             if let Some(off) = seg.offset(ptr.as_ptr()) {
                 let granule = off >> SHIFT;
                 // SAFETY: the map has a byte for each granule of the segment.
@@ -380,7 +386,7 @@ impl<B: Backing> Heap<B> {
         old: usize,
         new: usize,
     ) -> Option<NonNull<u8>> {
-        if !B::EACH_BLOCK && old <= SMALL_MAX && new <= SMALL_MAX && class_of(old) == class_of(new)
+        if !self.each_block() && old <= SMALL_MAX && new <= SMALL_MAX && class_of(old) == class_of(new)
         {
             return Some(ptr);
         }

@@ -21,6 +21,7 @@ struct wait_queue_head;
 extern unsigned int lunatik_maxstates, lunatik_defaultmaxalloc, lunatik_minalloc, lunatik_scriptmax;
 extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes;
 extern unsigned long lunatik_totalmax;
+bool lunatik_each_block(void);
 unsigned long lunatik_ram_pages(void);
 
 /* --- files.c and node.c: what Rust answers --------------------------------------------------------------- */

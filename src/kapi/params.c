@@ -37,6 +37,22 @@ static unsigned int lunatik_datamaxsize = 32768;
 module_param_named(datamaxsize, lunatik_datamaxsize, uint, 0444);
 MODULE_PARM_DESC(datamaxsize, "the longest message, in bytes (fixed)");
 
+#ifdef CONFIG_KASAN
+static bool lunatik_eachblock = true;
+module_param_named(eachblock, lunatik_eachblock, bool, 0644);
+MODULE_PARM_DESC(eachblock, "blocks of new states come one by one from kmalloc, for KASAN (Y), or from their reserve (N)");
+#endif
+
+/* Whether the blocks of a state made now come from kmalloc one by one; any context. */
+bool lunatik_each_block(void)
+{
+#ifdef CONFIG_KASAN
+	return READ_ONCE(lunatik_eachblock);
+#else
+	return false;
+#endif
+}
+
 /* Pages of memory of the machine. */
 unsigned long lunatik_ram_pages(void)
 {

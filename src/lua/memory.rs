@@ -23,16 +23,32 @@ extern "C" {
     fn lunatik_block_free(block: *mut c_void);
     fn lunatik_segment_alloc(size: usize) -> *mut c_void;
     fn lunatik_segment_free(segment: *mut c_void);
+    fn lunatik_each_block() -> bool;
 }
 
 /// The kernel's own allocator, without sleeping: for large blocks that no segment has room for, and
-/// under KASAN, which must see each block, for all.
-pub struct Slab;
+/// under KASAN, which must see each block, for all (unless the parameter `eachblock` says otherwise).
+pub struct Slab {
+    each: bool,
+}
+
+impl Slab {
+    /// As the parameter says now. Any context.
+    pub fn new() -> Self {
+        // SAFETY: It only reads the parameter.
+        Self { each: unsafe { lunatik_each_block() } }
+    }
+}
 
 // SAFETY: kmalloc's blocks are as large as asked for, aligned to 16 bytes from 16 bytes on, and
 // nobody else's.
 unsafe impl Backing for Slab {
     const EACH_BLOCK: bool = cfg!(CONFIG_KASAN);
+
+    #[inline(always)]
+    fn each_block(&self) -> bool {
+        Self::EACH_BLOCK && self.each
+    }
 
     fn alloc_large(&mut self, size: usize) -> Option<NonNull<u8>> {
         // SAFETY: Any context.
@@ -104,7 +120,7 @@ fn slack(heap: &StateHeap) -> usize {
 
 /// Bytes of the segment that the heap should get now, 0 for none.
 pub fn shortfall(heap: &StateHeap) -> usize {
-    if Slab::EACH_BLOCK {
+    if heap.each_block() {
         return 0;
     }
     let whole = heap.reserve_shortfall_with(slack(heap));

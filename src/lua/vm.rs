@@ -149,7 +149,7 @@ impl Vm {
                 replaces: 0,
                 owner: core::ptr::null(),
             },
-            heap: StateHeap::new(limit, Slab),
+            heap: StateHeap::new(limit, Slab::new()),
             entry: core::ptr::null_mut(),
             stats: Stats::default(),
             waiting: 0,
