@@ -114,7 +114,10 @@ def by_callback(name, part, seconds):
 
 def outcome(name):
     """(rounds done, tenths of the limit that were in use at most, error)."""
-    done, most, failure = execute(name, "return done, most * 10 // lunatik.limits(), failure").split("\t")
+    error, reply = ask(name, "return done, most * 10 // lunatik.limits(), failure")
+    if error:
+        return 0, 0, reply
+    done, most, failure = reply.split("\t")
     return int(done), int(most), failure
 
 
