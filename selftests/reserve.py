@@ -112,6 +112,18 @@ def by_callback(name, part, seconds):
     meanwhile(time.sleep, seconds)
 
 
+def in_softirq(name, part):
+    """Has klua_test.ko call work(part) in softirq, once a jiffy, while all fails: its count of outcomes by errno."""
+    def calls():
+        with open(KLUA_FILE, "w") as f:
+            f.write("timer %s 200 1 ROUNDS = 1 work(%d) if failure ~= 'none' then error(failure) end" % (name, part))
+    pid = child(calls)
+    time.sleep(0.3)
+    meanwhile(time.sleep, 1)
+    ended(pid)
+    return slurp(KLUA_FILE)
+
+
 def outcome(name):
     """(rounds done, tenths of the limit that were in use at most, error)."""
     error, reply = ask(name, "return done, most * 10 // lunatik.limits(), failure")
@@ -127,7 +139,14 @@ def prepared(size):
     return name
 
 
-plan(2 * 7 + (2 if os.path.exists(EACH_BLOCK) else 0) + 1)
+KLUA_FILE = "/sys/kernel/debug/klua_test"
+klua = next((path for path in (os.environ.get("KLUA_TEST_KO", ""), "/add/klua/klua_test.ko") if os.path.exists(path)), None)
+if klua:
+    subprocess.run(["insmod", klua], check=True)
+    atexit.register(subprocess.run, ["rmmod", "klua_test"])
+else:
+    diag("without klua_test.ko (selftests/klua/build) nothing runs in softirq")
+plan(2 * 7 + (2 if os.path.exists(EACH_BLOCK) else 0) + (1 if klua else 0) + 1)
 for size in (64 << 10, 1 << 20):
     text = "%d KiB: " % (size >> 10)
     reserve(True)
@@ -137,6 +156,9 @@ for size in (64 << 10, 1 << 20):
     equal(outcome(state), (ROUNDS, 9, "none"), text + "it fills nine tenths of the limit in each round, without an error")
     by_callback(state, 9, 2 + 3 * took)
     equal(outcome(state), (ROUNDS, 9, "none"), text + "so does a callback in the background")
+    if klua and size == 64 << 10:
+        equal(in_softirq(state, 9), "0 200\n", text + "and so do calls in softirq")
+        execute(state, "ROUNDS = %d" % ROUNDS)
     by_script(state, 11)
     like(outcome(state)[2], "not enough memory", text + "past the limit there is an error")
     check(outcome(state)[1] >= 9, text + "and not before", outcome(state))
