@@ -18,7 +18,7 @@ PROCESSES = 2
 LEAK = (64 << 20) if DEBUG else max(200 * ROUNDS, 1 << 20)
 LOAD_SECONDS = max(4 * SCALE, 4)
 PATIENCE = 60  # seconds in which what must come comes, on a busy machine as well
-plan(58)
+plan(59)
 
 # --- the directory of a state ---
 
@@ -241,7 +241,10 @@ equal(sum(line.endswith(": finalized") for line in log.lines()), 5, "their final
 check(not os.path.exists(CTL) and not os.path.exists(SYS), "nothing is left of its files")
 equal(insert("maxstates=4", "defaultmaxalloc=100000", "scriptmax=4096", "minalloc=40000"), "", "it loads again, with parameters")
 names = [new_name() for _ in range(5)]
+log = Log()
 equal([error_of(ctl, "create %s\n" % name) for name in names], [None] * 4 + ["ENOSPC"], "maxstates: the fifth of four is refused")
+equal(log.lines(), ["lunatik: " + line for line in ("could not allocate id for state %s" % names[4], "max states limit reached or out of memory",
+                                                    "could not create new lua state")], "as the log says")
 equal(slurp("%s/%s/maxalloc" % (SYS, names[0])), "100000\n", "defaultmaxalloc")
 equal(error_of(ctl, "create %s 39999\n" % names[4]), "EINVAL", "minalloc")
 equal(load(names[0], "-- " + "x" * 4080), None, "a script of scriptmax")

@@ -3,10 +3,11 @@
 # print and error messages in the kernel log: prefix, order, nothing lost, nothing that looks like somebody else's line.
 
 . "$(dirname "$0")/lib/lunatik.sh"
-plan 33
+plan 47
 
 new_state s 128K
 P="lunatik: $s: "
+FAILED="${P}could not execute / load data!"
 # prints SCRIPT: sets LOG to what running it adds to the log, without the prefix of this state.
 prints() {
 	log_mark
@@ -71,17 +72,57 @@ prints 'error("line 1\nline 2", 0)'
 is "an error of several lines" "$(head -2 <<<"$LOG"):$(foreign)" $'line 1\nline 2:0'
 log_mark
 ctl "execute $s return +"
-is "a syntax error is one line" "$(log_since)" "$P$s/execute:1: unexpected symbol near '+'"
+is "a syntax error is one line, and that the request failed another" "$(log_since)" "$P$s/execute:1: unexpected symbol near '+'
+$FAILED"
 log_mark
 ctl "execute $s return ('x'):rep(1e7)"
-is "and so is not enough memory" "$(log_since)" "${P}not enough memory"
-log_mark
-ctl "destroy $PREFIX.none"
-is "a request that is refused is not logged" "$(log_since)" ""
+is "not enough memory follows the limit" "$(log_since)" "${P}maxalloc limit 131072 reached on state $s
+${P}not enough memory
+$FAILED"
 log_mark
 new_state t
 ctl "execute $t setmetatable({}, {__gc = function() print('the end') end})" "destroy $t"
 is "finalizers print when the state is destroyed" "$(log_since)" "lunatik: $t: the end"
+
+# --- requests that fail ---
+
+# logs DESCRIPTION LINES REQUEST...: what these add to the log, in one session.
+logs() { log_mark; ctl "${@:3}"; is "$1" "$(log_since)" "$2"; }
+NOT_CREATED="lunatik: could not create new lua state"
+NOT_EXECUTED="lunatik: could not execute / load data!"
+NOT_FOUND=$'lunatik: lua state not found\n'"$NOT_EXECUTED"
+logs "create of a name that is taken" "lunatik: state already exists: $s"$'\n'"$NOT_CREATED" "create $s"
+logs "create under the minimum" "lunatik: maxalloc 32767 should be greater then MIN_ALLOC 32768"$'\n'"$NOT_CREATED" "create $PREFIX.none 32767"
+logs "create past totalmax" "lunatik: max states limit reached or out of memory"$'\n'"$NOT_CREATED" "create $PREFIX.none 8388608G"
+logs "destroy of what is not there" "lunatik: could not destroy lua state" "destroy $PREFIX.none"
+logs "execute where no state is" "$NOT_FOUND" "execute $PREFIX.none return 1"
+logs "run where no state is" "$NOT_FOUND" "run $PREFIX.none 3" "x=1"
+logs "message where no state is" "$NOT_FOUND" "message $PREFIX.none 1" "x"
+logs "message without a callback" "${P}couldn't find receive function: receive_callback"$'\n'"$FAILED" "message $s 1" "x"
+log_mark
+ctl "execute $s error('boom')"
+is "a script that fails: message, traceback, and that the request failed" "$(log_since | sed -n '1p; 2p; $p')" "$P$s/execute:1: boom
+${P}stack traceback:
+$FAILED"
+log_mark
+run_in "$s" "assert(not pcall(string.rep, 'x', 1e7)) print('caught')"
+is "memory that a script did without is not logged" "$(log_since)" "${P}caught"
+log_mark
+to "$SYS/$s/code" "return +"
+is "a script that fails by code has its own message alone" "$(log_since)" "$P$s/code:1: unexpected symbol near '+'"
+logs "cancel and mark of what is not there, and what is no request, are not logged" "" "cancel $PREFIX.none"
+for request in "mark $PREFIX.none" "bogus" "create a/b" "execute"; do ctl "$request"; done
+is "nor others" "$(log_since)" ""
+new_name w
+logs "requests that succeed are not logged" "" "create $w" "execute $w function receive_callback() end" "list" "run $w 3" "x=1" "destroy $w"
+ctl "execute $s slow = true"
+ctl "execute $s while slow do end" &
+soon 10 eval 'stat_of "$s" status; [[ $VALUE == running ]]'
+log_mark
+is "one that must not wait, and would, is not logged" "$(python3 -c 'import os, sys
+os.write(os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK), sys.argv[2].encode())' $CTL "execute $s return 1"$'\n' 2>&1 | grep -o Errno.11):$(log_since)" "Errno 11:"
+ctl "cancel $s"
+wait $!
 
 # --- much ---
 

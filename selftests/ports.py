@@ -105,7 +105,8 @@ log = Log()
 a = Session()
 equal(a.ask(b"message %s 1\nx" % s.encode()), ("EINVAL", b"couldn't find receive function: receive_callback\n"), "a state without callback")
 equal(c.ask(b"message %s 1\nx" % s.encode()), ("EINVAL", b"couldn't find receive function: __receive_callback\n"), "nor one for ports")
-equal(log.lines(), ["lunatik: %s: couldn't find receive function: %sreceive_callback" % (s, p) for p in ("", "__")], "the log says so")
+equal(log.lines(), ["lunatik: %s: %s" % (s, line) for p in ("", "__") for line in
+                    ("couldn't find receive function: %sreceive_callback" % p, "could not execute / load data!")], "the log says so")
 load(s, """
 function receive_callback(...) plain, args = memory.tostring((...)), select("#", ...) end
 function __receive_callback(port, m) from, ported, kept = port, memory.tostring(m), m end""")

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The user-space libraries with Debian's lua5.3: `lunatik` and `nflua`, each function and failure; then processes that exchange
-# messages with ten states, processes that are killed, and one without the right.
+# The user-space libraries with Debian's lua5.3: `lunatik` and `nflua`, each function and failure, and programs that use
+# both; then processes that exchange messages with ten states, processes that are killed, and one without the right.
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 353
+plan 430
 
 for library in lunatik nflua; do
 	results "$(lua5.3 "$HERE/user_$library.lua" "$PREFIX.$library" 2>&1 || echo "not ok user_$library.lua ends # status $?")"
 done
+results "$(lua5.3 "$HERE/user_programs.lua" "$PREFIX.programs" "$(scaled 904)" 2>&1 || echo "not ok user_programs.lua ends # status $?")"
 
 # --- two processes, ten states ---
 

@@ -181,13 +181,14 @@ impl State {
         }
         self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
+        let refusals = self.vm.refusals();
         let staged = origin == Origin::Code;
         let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
         self.running.fetch_sub(1, Ordering::Relaxed);
         drop(turn);
         let ran = ran?;
         trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
-        self.told(ran)
+        self.told(ran, refusals)
     }
 
     /// Hands a message to the state's callback, in slices, between those of scripts. Its prints and its error
@@ -204,15 +205,22 @@ impl State {
             return Err(Error::NotFound);
         }
         let began = sync::now();
+        let refusals = self.vm.refusals();
         let ran = self.vm.message(message, mark, wait);
         drop(visit);
         let ran = ran?;
         trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
-        self.told(ran)
+        self.told(ran, refusals)
     }
 
-    /// What ran for a writer who waits, with what is to be logged in the log.
-    fn told(&self, mut ran: Ran) -> Result<Outcome> {
+    /// What ran for a writer who waits, with what is to be logged in the log. The limit had refused memory
+    /// `refusals` times before.
+    fn told(&self, mut ran: Ran, refusals: u64) -> Result<Outcome> {
+        if ran.outcome == Err(Error::NoMemory) && self.vm.refusals() != refusals {
+            log::drain();
+            let (name, limit) = (self.name().as_str(), self.vm.memory().0);
+            pr_warn!("{name}: maxalloc limit {limit} reached on state {name}\n");
+        }
         if ran.outcome.is_err() {
             log::write_lines(self.name(), ran.text.bytes());
         } else {

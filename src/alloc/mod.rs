@@ -282,6 +282,11 @@ impl<B: Backing> Heap<B> {
         self.meter.limit()
     }
 
+    /// How many requests failed because of the limit.
+    pub fn refusals(&self) -> u64 {
+        self.failed_limit
+    }
+
     /// Changes the limit.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! returns that error and does nothing, for a buffered writer offers the same bytes again and must not
 //! run a script twice. Process context; a session's calls come one after another.
 
+mod failure;
 pub mod grammar;
 mod owned;
 
@@ -127,7 +128,10 @@ impl Session {
                     result
                 }
                 Ok(_) => Ok(()),
-                Err(error) => Err(error),
+                Err(error) => {
+                    failure::log_refused(error);
+                    Err(error)
+                }
             }
         })
     }
@@ -169,6 +173,7 @@ fn write_pieces(work: &mut Work, from: &mut IovIterSource<'_>, piece: &mut Bytes
                     (taken, result.map(|()| true))
                 }
                 Err(error) => {
+                    failure::log_refused(error);
                     work.reply = Some(reply_of(error));
                     work.unread = true;
                     (0, Err(error))
@@ -209,10 +214,14 @@ fn reply_of(error: Error) -> Bytes {
 
 /// Does what a request asks for: the outcome, and the reply.
 fn carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> (Result, Bytes) {
-    match try_carry_out(owned, request, wait) {
+    let (result, reply) = match try_carry_out(owned, request, wait) {
         Ok((result, reply)) => (result, reply),
         Err(error) => (Err(error), reply_of(error)),
+    };
+    if let Err(error) = result {
+        failure::log(request, error);
     }
+    (result, reply)
 }
 
 fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result<(Result, Bytes)> {

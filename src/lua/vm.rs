@@ -371,6 +371,11 @@ impl Vm {
         self.with(|inner| (inner.heap.limit(), inner.heap.used(), inner.heap.peak()))
     }
 
+    /// How often the limit refused memory so far.
+    pub fn refusals(&self) -> u64 {
+        self.with(|inner| inner.heap.refusals())
+    }
+
     /// Sets the limit; [`Error::Busy`] when more is in use, [`Error::NoMemory`] when the machine has
     /// not that much. Process context.
     pub fn set_limit(&self, limit: usize) -> Result {
