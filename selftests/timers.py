@@ -49,9 +49,9 @@ equal(execute(s, "return timer.destroy(t)"), "nil\ttimer already destroyed", "a 
 stays("n", "0", "the callback is not called", 0.3)
 execute(s, "t = timer.create(1, function() within = table.pack(timer.destroy(t)) end)")
 becomes("within and within[2]", "timer already destroyed", "destroy in its own callback: nil and a message")
-execute(s, "n = 0 local u t = timer.create(0, function() n = n + 1 timer.destroy(u) end) u = timer.create(50, function() n = n + 10 end)")
+execute(s, "n = 0 local u t = timer.create(50, function() n = n + 1 timer.destroy(u) end) u = timer.create(400, function() n = n + 10 end)")
 becomes("n", "1", "a callback destroys another timer")
-stays("n", "1", "which is not called", 0.2)
+stays("n", "1", "which is not called", 0.6)
 spent = timed("t = nil timer.create(100, function() t = 'due' end)", "t", "due")
 check(0.1 <= spent < 5, "create counts in milliseconds", spent)
 for msecs in ("0", "-5", "0.2", "1e-9"):
@@ -119,7 +119,7 @@ becomes("n", "101", "a callback closes its own loop and begins another")
 
 # --- order ---
 
-execute(s, "order = {} for i = 1, 30 do local k = i * 7 % 31 timer.timeout(0.3 + k / 200, k, function(k) order[#order + 1] = k end) end")
+execute(s, "order = {} for i = 1, 30 do local k = i * 7 % 31 timer.timeout(0.3 + k / 20, k, function(k) order[#order + 1] = k end) end")
 becomes("#order", "30", "thirty timers set in disorder")
 equal(execute(s, "local bad = 0 for i = 2, #order do if order[i] < order[i - 1] then bad = bad + 1 end end return bad"), "0", "come in the order in which they are due")
 execute(s, "order = {} lunatik.atomic(function() for i = 1, 10 do timer.create(30, function() order[#order + 1] = i end) end end)")
@@ -183,8 +183,10 @@ equal(int(stats(s)["events"]) - before, 7, "are seven events")
 LINES = 400
 storm = new_state(1 << 20)
 log = Log()
+began = time.monotonic()
 execute(storm, "n = 0 for i = 1, %d do timer.create(0, function() n = n + 1 print('storm') end) end" % LINES)
 soon(lambda: execute(storm, "return n") == str(LINES), PATIENCE)
+took = time.monotonic() - began
 time.sleep(1.1)
 execute(storm, "timer.create(0, function() print('calm') end)")
 lines = []
@@ -193,7 +195,7 @@ printed = sum(line.endswith(": storm") for line in lines)
 dropped = sum(int(line.split()[-3]) for line in lines if line.endswith("lines dropped"))
 diag("%d lines printed, %d dropped" % (printed, dropped))
 equal(printed + dropped, LINES, "each line is in the log, or counted as dropped")
-check(dropped > 0 and printed <= 100 * (2 + 1.1), "a hundred a second are", lines[-5:])
+check((dropped > 0 or LINES < 100 * took) and printed <= 100 * (took + 2), "a hundred a second are", (took, lines[-5:]))
 
 # --- no memory for a callback ---
 
