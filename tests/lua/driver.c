@@ -446,7 +446,7 @@ static int cmd_storm(int argc, char **argv)
 		free(text);
 	}
 	printf("%d scripts in %ld breaks, %d failures\n", argc, breaks, failures);
-	return failures != 0 || breaks < 1000;
+	return failures != 0 || breaks < 300;
 }
 
 static int cmd_kill(int argc, char **argv)
