@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
 from lunatik import *  # noqa
 
 ENDLESS = 0.15  # seconds before a script that never ends is signalled
-PATIENCE = 30  # and before any other is
+PATIENCE = 30 if SCALE >= 1 else 150  # and before any other is
 # Declared outcomes: the errno of the write (or done), and what the first line of the reply is like.
 OUTCOMES = {
     "done": ("done", ""),
