@@ -4,7 +4,7 @@
 //!
 //! The root of the crate: the order in which things come up and go down. Process context.
 //!
-//! Up: workqueue, stacks, the [`world::World`], files. Down: the other way round, when no file is open
+//! Up: workqueue, stacks, the [`world::World`], network namespaces, files. Down: the other way round, when no file is open
 //! any more (each holds a reference to the module): the states are ended, their directories let go of
 //! them, the workqueue runs dry, the rest is freed.
 
@@ -75,7 +75,7 @@ mod module {
 
 /// Brings everything up; what came up goes down again when something fails.
 fn up() -> error::Result {
-    use kapi::{defer, files, params, stack};
+    use kapi::{defer, files, netns, params, stack};
     params::init();
     defer::init()?;
     stack::init().inspect_err(|_| defer::exit())?;
@@ -87,7 +87,7 @@ fn up() -> error::Result {
         defer::exit();
     })?;
     world::WORLD.set(world);
-    files::init().inspect_err(|_| {
+    netns::init().and_then(|()| files::init().inspect_err(|_| netns::exit())).inspect_err(|_| {
         stack::exit();
         defer::exit();
     })
@@ -95,11 +95,12 @@ fn up() -> error::Result {
 
 /// Takes everything down but the world itself.
 fn down() {
-    use kapi::{defer, files, stack};
+    use kapi::{defer, files, netns, stack};
     if let Some(world) = world::WORLD.get() {
         world.registry.destroy_all();
     }
     files::exit();
+    netns::exit();
     defer::exit();
     stack::exit();
 }

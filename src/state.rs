@@ -109,7 +109,7 @@ impl State {
             GFP_KERNEL_ACCOUNT,
         );
         let state = made.map_err(|_| Error::NoMemory)?;
-        state.vm.open(&state)?;
+        state.vm.open(&state).inspect_err(|_| state.vm.leave_netns())?;
         Ok(state)
     }
 
@@ -148,6 +148,7 @@ impl State {
         // Scripts that wait for their turn find the state condemned when they get it.
         let turn = self.turn.take();
         self.writers.drain();
+        self.vm.leave_netns();
         self.vm.drain_events();
         if let Some(directory) = self.directory.with(Option::take) {
             directory.remove();
@@ -164,6 +165,7 @@ impl State {
     /// Closes the Lua of a state that was never published.
     pub fn close(&self) {
         self.phase.store(CONDEMNED, Ordering::Release);
+        self.vm.leave_netns();
         self.vm.close();
     }
 

@@ -193,6 +193,15 @@ void lunatik_give_back(size_t size);
 
 struct workqueue_struct *lunatik_workqueue(void);
 
+/* --- netns.c: see netns.h for what has members there ------------------------------------------- */
+
+struct lunatik_netns;
+int lunatik_netns_init(void);
+void lunatik_netns_exit(void);
+struct lunatik_netns *lunatik_netns_new(void);
+void lunatik_netns_close(struct lunatik_netns *netns);
+void lunatik_netns_free(struct lunatik_netns *netns);
+
 /* --- guard.c ----------------------------------------------------------------------------------- */
 
 int lunatik_guard_init(unsigned int period_us);

@@ -11,6 +11,7 @@ pub mod events;
 pub mod files;
 pub mod global;
 mod klua;
+pub mod netns;
 mod node;
 pub mod params;
 pub mod stack;

@@ -31,6 +31,7 @@ pub struct RawVm {
     pub top: *mut LuaState,
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
+    pub netns: *mut c_void,
     pub timers: i64,
     pub handling: i64,
     pub staging: *mut LuaState,

@@ -13,6 +13,7 @@
 #include "lunatik_port.h"
 
 struct lunatik_event;
+struct lunatik_netns;
 struct lunatik_queue;
 struct lunatik_registration;
 
@@ -24,6 +25,7 @@ struct lunatik_vm {
 	lua_State *top;		/* the thread that what runs now began with */
 	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
 	struct lunatik_queue *queue;	/* the events of this state */
+	struct lunatik_netns *netns;	/* where its hooks and sockets live */
 	long long timers;	/* numbers given to timers */
 	long handling;		/* a traceback is being made, which nothing may interrupt */
 	lua_State *staging;	/* the thread of a `code` script that has not waited yet */
@@ -213,6 +215,14 @@ int lunatik_print_text(struct lunatik_vm *vm, const char *text, size_t len);
  * what runs: 1 when that was so. A NULL only asks. It is a break.
  */
 int lunatik_wait_here(struct lunatik_vm *vm, struct lunatik_event *operation);
+
+/*
+ * Calls `f(arg)` on the task's own stack, in process context, without the state's lock, where it may sleep but must end
+ * by itself: 1 when that was done, 0 where it is impossible (in a hook, lunatik.atomic or __gc, and when what runs is to
+ * end: poll before). A NULL only asks. It is a break: other code of the state may run meanwhile, and `f` may use nothing
+ * of the state but what cannot go or change then. Poll after it, when what it brought is safe: the entry may have to end.
+ */
+int lunatik_call_out(struct lunatik_vm *vm, void (*f)(void *), void *arg);
 
 /* The state's name, terminated; for lunatik.name(). */
 const char *lunatik_vm_name(struct lunatik_vm *vm);

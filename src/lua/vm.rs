@@ -15,6 +15,7 @@ use super::memory::{self, Segment, Slab, StateHeap};
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Due, Queue};
+use crate::kapi::netns::Netns;
 use crate::kapi::stack::{self, CpuStack};
 use crate::kapi::sync::{self, Class, Spin};
 use crate::kapi::trace;
@@ -79,6 +80,7 @@ pub struct Vm {
     spin: Spin,
     inner: UnsafeCell<Inner>,
     queue: Queue,
+    netns: Netns,
     #[pin]
     outbox: Mailbox,
     /// Writers of messages that wait until `kept` is less.
@@ -139,6 +141,7 @@ impl Vm {
                 top: core::ptr::null_mut(),
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
+                netns: core::ptr::null_mut(),
                 timers: 0,
                 handling: 0,
                 staging: core::ptr::null_mut(),
@@ -161,6 +164,7 @@ impl Vm {
             spin <- Spin::new(Class::State),
             inner: UnsafeCell::new(inner),
             queue: Queue::new(),
+            netns: Netns::new(),
             outbox <- Mailbox::new(),
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
@@ -177,10 +181,12 @@ impl Vm {
     /// [`Error::Interrupted`] while it waits for a stack.
     pub fn open(&self, state: &Arc<State>) -> Result {
         self.queue.make(state)?;
+        self.netns.make()?;
         self.outbox.make()?;
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
             inner.raw.queue = self.queue.as_ptr();
+            inner.raw.netns = self.netns.as_ptr();
         });
         self.supply()?;
         let ended = self.enter_sliced(Kind::Service, Job::Open, self.mark())?.0;
@@ -293,6 +299,11 @@ impl Vm {
     /// From now on no event begins; those that run are to be cancelled.
     pub fn stop_events(&self) {
         self.queue.stop();
+    }
+
+    /// Unhooks and closes what the state has in its network namespace. Sleeps.
+    pub fn leave_netns(&self) {
+        self.netns.close();
     }
 
     /// Waits until no event runs and no timer is left. Sleeps.

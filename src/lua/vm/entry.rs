@@ -70,8 +70,9 @@ pub(super) struct Entry {
     since: u64,
     /// The time budget of a hook, a `__gc` or an `atomic`.
     budget: Budget,
-    /// What its task waits for at this break.
-    operation: *mut c_void,
+    /// What its task does at this break, if anything.
+    call: Option<unsafe extern "C" fn(*mut c_void)>,
+    arg: *mut c_void,
     pub(super) ended: c_int,
 }
 
@@ -97,7 +98,8 @@ impl Vm {
             outer: core::ptr::null_mut(),
             since: 0,
             budget: Budget::default(),
-            operation: core::ptr::null_mut(),
+            call: None,
+            arg: core::ptr::null_mut(),
             ended: end::DONE,
         }
     }
@@ -269,13 +271,13 @@ unsafe extern "C" fn lunatik_task_main(arg: *mut c_void) {
     vm.end(entry);
     // SAFETY: The entry held the lock.
     unsafe {
-        (*vm.inner.get()).stats.slices += 1;
+        (*vm.inner.get()).stats.slices += u64::from(entry.call.is_none());
         vm.spin.unlock();
     }
     log::drain();
-    if !entry.operation.is_null() {
-        // SAFETY: The operation's userdata is on the stack of the thread that breaks.
-        unsafe { lunatik_op_run(entry.operation) };
+    if let Some(call) = entry.call {
+        // SAFETY: Process context, no lock; whoever breaks keeps the argument.
+        unsafe { call(entry.arg) };
     }
     sync::resched(&vm.cancels, entry.cancels);
     entry.breaks = entry.breaks.saturating_add(1);
@@ -352,18 +354,48 @@ unsafe extern "C" fn lunatik_slice_over(raw: *mut RawVm) -> c_int {
 /// null pointer only asks.
 #[no_mangle]
 unsafe extern "C" fn lunatik_wait_here(raw: *mut RawVm, operation: *mut c_void) -> c_int {
+    // SAFETY: As in `lunatik_slice_over`; the operation's userdata is on the stack of the thread that breaks.
+    unsafe {
+        let entry = (*(*(*raw).owner.cast::<Vm>()).inner.get()).entry;
+        if entry.is_null() || !(*entry).is_request() {
+            return 0;
+        }
+        call_out(raw, if operation.is_null() { None } else { Some(lunatik_op_run) }, operation)
+    }
+}
+
+/// Calls `f(arg)` at a break: see shim.h.
+#[no_mangle]
+unsafe extern "C" fn lunatik_call_out(
+    raw: *mut RawVm,
+    f: Option<unsafe extern "C" fn(*mut c_void)>,
+    arg: *mut c_void,
+) -> c_int {
     // SAFETY: As in `lunatik_slice_over`.
+    unsafe { call_out(raw, f, arg) }
+}
+
+/// # Safety
+///
+/// As for `lunatik_slice_over`; `f`, if any, can be called with `arg` while the lock is dropped.
+unsafe fn call_out(raw: *mut RawVm, f: Option<unsafe extern "C" fn(*mut c_void)>, arg: *mut c_void) -> c_int {
+    // SAFETY: By the caller.
     unsafe {
         let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
         let entry = (*inner).entry;
-        if entry.is_null() || !(*entry).is_request() || (*inner).raw.ext.nobreak > 0 || (*entry).why != why::GO_ON {
+        if entry.is_null()
+            || (*entry).kind == Kind::Hook
+            || (*inner).raw.ext.nobreak > 0
+            || (*entry).why != why::GO_ON
+        {
             return 0;
         }
-        if !operation.is_null() {
-            (*entry).operation = operation;
+        if f.is_some() {
+            (*entry).call = f;
+            (*entry).arg = arg;
             (*entry).budget.reset();
             stack::run_on_task(entry.cast(), &(*entry).span);
-            (*entry).operation = core::ptr::null_mut();
+            (*entry).call = None;
         }
         1
     }
