@@ -135,6 +135,14 @@ uninstall: uninstall-user ## undo install
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko $(DESTDIR)$(PREFIX)/include/klua.h
 	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi
 
+.PHONY: deb test-package
+VERSION ?=
+deb: ## build the Debian package (DKMS) in build/deb, and have lintian judge it
+	@lua/dist/deb build/deb $(VERSION)
+
+test-package: ## install the package in a fresh Debian root, boot two kernels with it, upgrade and remove it (half an hour)
+	@selftests/package/run
+
 .PHONY: fmt clippy
 fmt: ## format the Rust code
 	cargo fmt
