@@ -103,7 +103,7 @@ KVER ?= $(shell uname -r)
 LUADIR ?= $(PREFIX)/share/lua/5.3
 LIBDIR ?= $(PREFIX)/lib/lua/5.3
 BINDIR ?= $(PREFIX)/sbin
-USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua \
+USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua $(LUADIR)/lunatik/module.lua \
 	$(LUADIR)/lunatik/watch.lua $(LUADIR)/lunatik/repl.lua $(LIBDIR)/lunatik/native.so $(BINDIR)/lunatik \
 	$(PREFIX)/share/man/man8/lunatik.8 $(PREFIX)/share/bash-completion/completions/lunatik
 

@@ -6,6 +6,6 @@ local netfilter = require "netfilter"
 netfilter.register {
 	family = "ipv4", hook = "input", priority = "filter", onerror = "drop",
 	call = function(packet)
-		if packet.daddr == 0x0a090007 then return "drop" end
+		if packet.daddr == "10.9.0.7" then return "drop" end
 	end,
 }
