@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 74
+plan 76
 
 lunatik() { lua5.3 "$USER_LUA/bin/lunatik" "$@"; }
 # says DESCRIPTION STATUS REGEX ARG...: the command's exit status, and what both its outputs show.

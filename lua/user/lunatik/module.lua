@@ -12,9 +12,11 @@ local function quoted(...)
 	return table.concat(words, " ")
 end
 
-local function shell(...)
+-- Runs a program with its arguments as they are; results as those of os.execute.
+function module.shell(...)
 	return os.execute(quoted(...))
 end
+local shell = module.shell
 
 function module.loaded()
 	return ctl.parameter "maxstates" ~= nil
