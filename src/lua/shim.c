@@ -379,4 +379,9 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },
 };
 
+const struct lunatik_lib lunatik_preloads[] = {
+	{ "netfilter", lunatik_open_netfilter },
+	{ NULL, NULL },
+};
+
 /* ============================================================================================ } */
