@@ -19,6 +19,8 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/netfilter_netdev.h>
 #include <linux/nospec.h>
 #include <linux/skbuff.h>
@@ -27,6 +29,7 @@
 #include <net/checksum.h>
 #include <net/dsfield.h>
 #include <net/ip.h>
+#include <net/route.h>
 #include <net/netfilter/nf_conntrack.h>
 
 #include "../lua/packet.h"
@@ -247,7 +250,7 @@ static const char *direction(const struct lunatik_packet *p)
 	}
 }
 
-static const char *ct_state(const struct lunatik_packet *p)
+static const char *conn_state(const struct lunatik_packet *p)
 {
 	enum ip_conntrack_info info;
 
@@ -284,7 +287,7 @@ const char *lunatik_packet_word(const struct lunatik_packet *p, unsigned int whi
 	case LUNATIK_WORD_PKTTYPE:
 		return type < ARRAY_SIZE(types) ? types[array_index_nospec(type, ARRAY_SIZE(types))] : NULL;
 	case LUNATIK_WORD_CTSTATE:
-		return ct_state(p);
+		return conn_state(p);
 	case LUNATIK_WORD_FAMILY:
 		switch (lunatik_computed(&p->layout, LUNATIK_IS_ETHERTYPE)) {
 		case ETH_P_IP:
@@ -576,7 +579,6 @@ int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_write what, unsi
 	};
 	struct sk_buff *skb = p->skb;
 	__be32 address = htonl(value);
-	int err;
 
 	look_once(p);
 	if (what < ARRAY_SIZE(needs) && (p->layout.has & needs[what]) != needs[what])
@@ -584,34 +586,60 @@ int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_write what, unsi
 	switch (what) {
 	case LUNATIK_WRITE_MARK:
 		skb->mark = value;
-		p->rerouted = 1;
 		return 0;
 	case LUNATIK_WRITE_PRIORITY:
 		skb->priority = value;
 		return 0;
 	case LUNATIK_WRITE_SADDR:
 	case LUNATIK_WRITE_DADDR:
-		err = write_address(p, what == LUNATIK_WRITE_SADDR, bytes);
-		break;
+		return write_address(p, what == LUNATIK_WRITE_SADDR, bytes);
 	case LUNATIK_WRITE_SADDR_N:
 	case LUNATIK_WRITE_DADDR_N:
-		err = write_address(p, what == LUNATIK_WRITE_SADDR_N, (const unsigned char *)&address);
-		break;
+		return write_address(p, what == LUNATIK_WRITE_SADDR_N, (const unsigned char *)&address);
 	case LUNATIK_WRITE_SPORT:
 	case LUNATIK_WRITE_DPORT:
-		err = write_port(p, what == LUNATIK_WRITE_SPORT, value);
-		break;
+		return write_port(p, what == LUNATIK_WRITE_SPORT, value);
 	case LUNATIK_WRITE_TTL:
 		return write_ttl(p, value);
 	case LUNATIK_WRITE_TOS:
-		err = write_tos(p, value);
-		break;
+		return write_tos(p, value);
 	default:
 		return -ENODATA;
 	}
-	if (!err)
-		p->rerouted = 1;
-	return err;
+}
+
+/* --- routes ------------------------------------------------------------------------------------------------------------------- */
+
+/* At `output` the route is chosen before hooks: notes what it was chosen by. Other hooks need none. */
+void lunatik_route_note(const struct sk_buff *skb, const struct nf_hook_state *state, struct lunatik_route *route)
+{
+	route->family = state->hook == NF_INET_LOCAL_OUT ? state->pf : 0;
+	if (route->family == NFPROTO_IPV4) {
+		const struct iphdr *ip = ip_hdr(skb);
+
+		route->word[0] = (u64)ip->saddr << 32 | ip->daddr;
+		route->tos = ip->tos;
+	} else if (route->family == NFPROTO_IPV6) {
+		memcpy(route->word, &ipv6_hdr(skb)->saddr, sizeof(route->word));
+		route->tos = ipv6_get_dsfield(ipv6_hdr(skb));
+	}
+	route->mark = skb->mark;
+}
+
+/* Finds a new route if a script changed that. 0 or a negative errno; without the state's lock. */
+int lunatik_route_renew(struct sk_buff *skb, const struct nf_hook_state *state, const struct lunatik_route *before)
+{
+	struct lunatik_route after;
+
+	if (before->family != NFPROTO_IPV4 && before->family != NFPROTO_IPV6)
+		return 0;
+	lunatik_route_note(skb, state, &after);
+	if (after.mark == before->mark && after.tos == before->tos && after.word[0] == before->word[0] &&
+	    (before->family == NFPROTO_IPV4 || !memcmp(after.word, before->word, sizeof(after.word))))
+		return 0;
+	if (before->family == NFPROTO_IPV4)
+		return ip_route_me_harder(state->net, state->sk, skb, RTN_UNSPEC);
+	return IS_ENABLED(CONFIG_IPV6) ? ip6_route_me_harder(state->net, state->sk, skb) : 0;
 }
 
 int lunatik_packet_set(struct lunatik_packet *p, unsigned int offset, const char *bytes, unsigned int len)

@@ -9,6 +9,8 @@
 
 struct lunatik_packet;
 struct nf_conn;
+struct nf_hook_state;
+struct sk_buff;
 
 /* Where a packet was stolen: by number, so that it holds no device. */
 struct lunatik_stolen_hook {
@@ -22,6 +24,15 @@ const struct lunatik_stolen_hook *lunatik_stolen_hook(const void *stolen);
 bool lunatik_stolen_is_cut(const void *stolen);
 const char *lunatik_stolen_device(const void *stolen, bool out, char *buf);
 bool lunatik_packet_ether(const struct lunatik_packet *p);
+
+/* What a route was chosen by. */
+struct lunatik_route {
+	u64 word[4];
+	u32 mark;
+	u8 family, tos;
+};
+void lunatik_route_note(const struct sk_buff *skb, const struct nf_hook_state *state, struct lunatik_route *route);
+int lunatik_route_renew(struct sk_buff *skb, const struct nf_hook_state *state, const struct lunatik_route *before);
 
 /* The connection's number, as `conntrack -L -o id` prints it. Under RCU. */
 u32 lunatik_conn_id(const struct nf_conn *ct);

@@ -35,9 +35,6 @@ void lunatik_packet_withdraw(void *handle);
  */
 int lunatik_packet_steal(void *handle);
 
-/* True when a script changed what routes are chosen by (addresses, mark, tos): at `output` the packet wants a new route. */
-int lunatik_packet_rerouted(const void *handle);
-
 /* --- the names of fields (src/libs/packet/names.rs) ----------------------------------------------------------------- */
 
 struct lunatik_field {
@@ -145,10 +142,9 @@ struct lunatik_packet {
 	const void *hook;	/* struct nf_hook_state of a packet that is lent */
 	void *stolen;		/* struct lunatik_stolen of one that is stolen */
 	void *store;		/* what the state steals, struct lunatik_store */
+	void *vm;		/* struct lunatik_vm */
 	void *frame;		/* the memory that frame() returned; kept by the user value */
-	void *frame_bytes;	/* what it lends */
 	unsigned int len;	/* bytes from the network header on */
-	unsigned char rerouted, owns;
 	const unsigned char *base[LUNATIK_BASES];
 	struct lunatik_layout layout;	/* `has` 0: it was not looked at yet */
 };

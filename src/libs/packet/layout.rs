@@ -88,6 +88,7 @@ impl Layout {
     }
 
     /// A computed value.
+    #[cfg(test)]
     pub fn value(&self, which: usize) -> u32 {
         self.computed.get(which).copied().map_or(0, u32::from_be_bytes)
     }

@@ -43,9 +43,8 @@ mod base {
     pub const COMPUTED: u8 = 3;
 }
 
-/// What of a packet can be written, `enum lunatik_write`.
+/// What of a packet can be written, `enum lunatik_write`; 0 is nothing.
 mod write {
-    pub const NO: u8 = 0;
     pub const MARK: u8 = 1;
     pub const PRIORITY: u8 = 2;
     pub const SADDR: u8 = 3;
