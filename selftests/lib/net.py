@@ -56,6 +56,10 @@ class Namespace:
         if done.returncode:
             raise RuntimeError("nft: " + done.stderr)
 
+    def mac(self, device):
+        """The hardware address of a device."""
+        return self.ip("link", "show", "dev", device).split("link/ether ")[1].split()[0]
+
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, proto=0):
         with self.inside():
             return socket.socket(family, kind, proto)
@@ -73,13 +77,19 @@ class Namespace:
 
 
 def pair(a, b, name_a="v0", name_b="v0", addresses=("10.9.0.%d/24", "fd09::%d/64")):
-    """A veth from one namespace to another, up, with the addresses .1 and .2."""
+    """
+    A veth from one namespace to another, up, with the addresses .1 and .2. They know each other's hardware address, so
+    that nothing but what a test sends is on the way.
+    """
     sh("ip", "link", "add", name_a, "netns", a.name, "type", "veth", "peer", "name", name_b, "netns", b.name)
-    for i, (ns, name) in enumerate(((a, name_a), (b, name_b)), 1):
+    ends = ((a, name_a, 1), (b, name_b, 2))
+    for ns, name, i in ends:
         for address in addresses:
-            more = ["nodad"] if ":" in address else []
-            ns.ip("addr", "add", address % i, "dev", name, *more)
+            ns.ip("addr", "add", address % i, "dev", name, *(["nodad"] if ":" in address else []))
         ns.ip("link", "set", name, "up")
+    for (ns, name, _), (peer, peer_name, i) in (ends, ends[::-1]):
+        for address in addresses:
+            ns.ip("neigh", "replace", (address % i).split("/")[0], "lladdr", peer.mac(peer_name), "dev", name, "nud", "permanent")
 
 
 def ping(ns, address, count=1):

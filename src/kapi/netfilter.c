@@ -107,6 +107,7 @@ static void unregister(struct kernel_hook *h)
 static void leave(struct lunatik_member *member)
 {
 	mutex_lock(&hooks_lock);
+	WRITE_ONCE(hook_of(member)->hook.gone, 1);
 	unregister(hook_of(member));
 	mutex_unlock(&hooks_lock);
 }

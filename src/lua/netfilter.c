@@ -3,7 +3,7 @@
  * The netfilter library: Lua functions that decide about packets.
  *
  * A function that was registered is a userdata, the handle; while it is registered, the registry keeps the handle
- * (key: its address), and a slot of the packets' thread the function. Functions are published and withdrawn by
+ * (key: its address), and a table of slots the function. Functions are published and withdrawn by
  * generation.c; the hook in the kernel exists from registration to removal and passes packets on while it has no live
  * function. Context: under the state's lock; packets come in softirq or process context and are never broken.
  */
@@ -23,14 +23,18 @@
 /* A packet is given to a function again so many times at most. */
 #define REPEATS	16
 
-/* The packets' thread has the message handler first, then the slots. */
+/* What the packets' thread has at the bottom of its stack: the message handler, the table of slots. */
 #define HANDLER	1
+#define SLOTS	2
+
+/* The registry's key of the table of slots. */
+static const char slots;
 
 struct lunatik_function {
 	struct lunatik_registration registration;
 	struct lunatik_hook *hook;	/* NULL: not registered */
 	struct lunatik_function *next, **link;	/* of the hook's live functions; `link` NULL: not live */
-	int slot;			/* of the packets' thread, 0: none */
+	int slot;			/* where the function is, 0: nowhere */
 	int onerror;			/* enum lunatik_verdict */
 	int kept;			/* the registry has the handle */
 };
@@ -243,30 +247,31 @@ static void stop(struct lunatik_function *f)
 }
 
 /* A function that was registered is so no more; nothing here allocates. */
-static void let_go(struct lunatik_vm *vm, struct lunatik_function *f)
+static void let_go(lua_State *L, struct lunatik_function *f)
 {
 	struct lunatik_hook *hook = f->hook;
-	lua_State *L = vm->aux;
 
 	if (hook == NULL)
 		return;
 	stop(f);
 	lunatik_registration_remove(&f->registration);
 	f->hook = NULL;
-	vm->functions--;
-	if (f->slot != 0) {
-		lua_pushnil(vm->packets);
-		lua_replace(vm->packets, f->slot);
-		f->slot = 0;
-	}
+	lunatik_vm_of(L)->functions--;
 	if (--hook->users == 0) {
 		*hook->link = hook->next;
 		if (hook->next != NULL)
 			hook->next->link = hook->link;
 		lunatik_hook_let_go(hook);
 	}
+	/* The keys exist: neither assignment allocates. */
+	if (f->slot != 0) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &slots);
+		lua_pushnil(L);
+		lua_rawseti(L, -2, f->slot);
+		lua_pop(L, 1);
+		f->slot = 0;
+	}
 	if (f->kept) {
-		/* The key exists: the assignment does not allocate. */
 		f->kept = 0;
 		lua_pushnil(L);
 		lua_rawsetp(L, LUA_REGISTRYINDEX, f);
@@ -286,7 +291,7 @@ static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 
 static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
-	let_go(vm, function_of(r));
+	let_go(vm->aux, function_of(r));
 }
 
 static const struct lunatik_registration_ops function_ops = { publish, withdraw };
@@ -299,7 +304,7 @@ static int handle_gc(lua_State *L)
 	struct lunatik_function *f = luaL_testudata(L, 1, HANDLE);
 
 	if (f != NULL)
-		let_go(lunatik_vm_of(L), f);
+		let_go(L, f);
 	return 0;
 }
 
@@ -311,25 +316,32 @@ static void make_thread(lua_State *L, struct lunatik_vm *vm)
 	if (vm->packets != NULL)
 		return;
 	thread = lua_newthread(L);
-	lua_pushcfunction(thread, lunatik_message_handler);
+	lua_newtable(L);
 	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &slots);
+	lua_pushvalue(L, -2);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, thread);
+	/* Nothing raises from here on. */
+	lua_pushcfunction(thread, lunatik_message_handler);
+	lua_xmove(L, thread, 1);
 	lua_pop(L, 1);
 	vm->packets = thread;
 }
 
-/* Puts the function on top of `L` into a free slot and pops it; may raise before it has changed anything. */
-static int take_slot(lua_State *L, lua_State *thread)
+/* Puts the function on top into a free slot, and pops it. */
+static int take_slot(lua_State *L)
 {
-	int slot = HANDLER + 1, top = lua_gettop(thread);
+	int slot = 1;
 
-	while (slot <= top && !lua_isnil(thread, slot))
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &slots);
+	while (lua_rawgeti(L, -1, slot) != LUA_TNIL) {
+		lua_pop(L, 1);
 		slot++;
-	if (slot > top && !lua_checkstack(thread, 8))
-		luaL_error(L, "not enough memory");
-	lua_xmove(L, thread, 1);
-	if (slot <= top)
-		lua_replace(thread, slot);
+	}
+	lua_pop(L, 1);
+	lua_insert(L, -2);
+	lua_rawseti(L, -2, slot);
+	lua_pop(L, 1);
 	return slot;
 }
 
@@ -439,7 +451,7 @@ static int netfilter_register(lua_State *L)
 	/* Counted before it exists: the limit must not be raised meanwhile. */
 	vm->functions++;
 	have_hook(L, vm, f, &key);
-	f->slot = take_slot(L, vm->packets);
+	f->slot = take_slot(L);
 	lua_pushvalue(L, 2);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, f);
 	f->kept = 1;
@@ -461,7 +473,7 @@ static int netfilter_unregister(lua_State *L)
 	struct lunatik_function *f = luaL_checkudata(L, 1, HANDLE);
 	int was = f->hook != NULL;
 
-	let_go(lunatik_vm_of(L), f);
+	let_go(L, f);
 	lua_pushboolean(L, was);
 	return 1;
 }
@@ -586,7 +598,7 @@ void lunatik_packet_run(struct lunatik_vm *vm, struct lunatik_packet_run *run)
 		lunatik_generation_inherit(L, &f->registration);
 		run->handle = NULL;
 		lua_pushcfunction(L, call);
-		lua_pushvalue(L, f->slot);
+		lua_rawgeti(L, SLOTS, f->slot);
 		/* It may remove itself and be freed: no look at `f` from here on. */
 		status = lua_pcall(L, 1, 0, HANDLER);
 		if (run->handle != NULL)

@@ -28,7 +28,7 @@ struct lunatik_hook {
 	struct lunatik_hook_key key;	/* never changes */
 	int live;			/* it has functions; read without the lock */
 	int drops;			/* one of them has onerror "drop"; read without the lock */
-	int gone;			/* its device went; set without the lock */
+	int gone;			/* its device or namespace went; set without the lock */
 	unsigned int users;		/* functions that have it, live or not */
 	struct lunatik_vm *vm;
 	struct lunatik_hook *next, **link;	/* of the state's hooks */
