@@ -315,6 +315,10 @@ impl State {
         writeln!(to, "peak {peak}")?;
         writeln!(to, "messages_in {}", stats.messages_in)?;
         writeln!(to, "messages_out {}", stats.messages_out)?;
+        writeln!(to, "hooks {}", self.vm.hooks())?;
+        writeln!(to, "packets {}", stats.packets)?;
+        writeln!(to, "drops {}", stats.drops)?;
+        writeln!(to, "hook_errors {}", stats.hook_errors)?;
         writeln!(to, "queued_bytes {}", self.vm.outbox().used())
     }
 }

@@ -202,6 +202,11 @@ struct lunatik_netns *lunatik_netns_new(void);
 void lunatik_netns_close(struct lunatik_netns *netns);
 void lunatik_netns_free(struct lunatik_netns *netns);
 
+/* --- netfilter.c: see src/lua/netfilter.h for the hooks themselves ------------------------------- */
+
+int lunatik_netfilter_init(void);
+void lunatik_netfilter_exit(void);
+
 /* --- guard.c ----------------------------------------------------------------------------------- */
 
 int lunatik_guard_init(unsigned int period_us);

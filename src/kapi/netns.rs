@@ -9,6 +9,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 extern "C" {
     fn lunatik_netns_init() -> c_int;
     fn lunatik_netns_exit();
+    fn lunatik_netfilter_init() -> c_int;
+    fn lunatik_netfilter_exit();
     fn lunatik_netns_new() -> *mut c_void;
     fn lunatik_netns_close(netns: *mut c_void);
     fn lunatik_netns_free(netns: *mut c_void);
@@ -56,11 +58,23 @@ impl Drop for Netns {
 /// Before the first state. Process context.
 pub fn init() -> Result {
     // SAFETY: Process context, once.
-    if unsafe { lunatik_netns_init() } == 0 { Ok(()) } else { Err(Error::NoMemory) }
+    if unsafe { lunatik_netns_init() } != 0 {
+        return Err(Error::NoMemory);
+    }
+    // SAFETY: As above.
+    if unsafe { lunatik_netfilter_init() } != 0 {
+        // SAFETY: There is no state.
+        unsafe { lunatik_netns_exit() };
+        return Err(Error::NoMemory);
+    }
+    Ok(())
 }
 
 /// After the last state. Process context.
 pub fn exit() {
     // SAFETY: No state is left.
-    unsafe { lunatik_netns_exit() };
+    unsafe {
+        lunatik_netfilter_exit();
+        lunatik_netns_exit();
+    }
 }

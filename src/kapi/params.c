@@ -8,6 +8,7 @@
 #include <linux/moduleparam.h>
 
 #include "kapi.h"
+#include "../lua/netfilter.h"
 
 #define LUNATIK_PARAM(name, type, kind, value, text)				\
 	type lunatik_##name = value;						\
@@ -22,6 +23,7 @@ LUNATIK_PARAM(totalmax, unsigned long, ulong, 0, "memory limit of all states tog
 LUNATIK_PARAM(scriptmax, unsigned int, uint, 1 << 20, "the longest script, in bytes (1048576)");
 LUNATIK_PARAM(slice_us, unsigned int, uint, 200, "longest time a script runs before others may, in microseconds (200)");
 LUNATIK_PARAM(hookbudget_us, unsigned int, uint, 1000, "time budget of what cannot be sliced, in microseconds (1000)");
+LUNATIK_PARAM(hookmaxalloc, unsigned int, uint, 1 << 20, "a state with a larger memory limit has no hooks, in bytes (1048576)");
 LUNATIK_PARAM(queuebytes, unsigned int, uint, 128 << 10, "bytes that a queue of messages holds (131072)");
 LUNATIK_PARAM(stackcap, unsigned int, uint, 64, "C stacks for scripts at most; further scripts wait (64)");
 
@@ -51,6 +53,12 @@ bool lunatik_each_block(void)
 #else
 	return false;
 #endif
+}
+
+/* See src/lua/netfilter.h. */
+unsigned int lunatik_hook_maxalloc(void)
+{
+	return lunatik_hookmaxalloc;
 }
 
 /* Pages of memory of the machine. */

@@ -12,6 +12,7 @@ extern "C" {
     static lunatik_scriptmax: c_uint;
     static lunatik_slice_us: c_uint;
     static lunatik_hookbudget_us: c_uint;
+    static lunatik_hookmaxalloc: c_uint;
     static lunatik_stackcap: c_uint;
     static lunatik_queuebytes: c_uint;
     fn lunatik_ram_pages() -> c_ulong;
@@ -42,6 +43,8 @@ param! {
     slice_us = lunatik_slice_us;
     /// Time budget of what cannot be sliced, in microseconds.
     hookbudget_us = lunatik_hookbudget_us;
+    /// The largest limit of a state with hooks, in bytes.
+    hookmaxalloc = lunatik_hookmaxalloc;
     /// Side stacks in the pool at most.
     stackcap = lunatik_stackcap;
 }

@@ -40,6 +40,12 @@ pub struct RawVm {
     pub generation: c_uint,
     pub replaced: c_uint,
     pub replaces: i64,
+    pub hooks: *mut c_void,
+    pub run: *mut RawPacketRun,
+    pub packets: *mut LuaState,
+    pub functions: i64,
+    pub packet_meta: *mut c_void,
+    pub packet_store: *mut c_void,
     pub owner: *const c_void,
 }
 
@@ -74,6 +80,24 @@ pub struct RawMessage {
     pub handle: *mut c_void,
 }
 
+/// `struct lunatik_packet_run`, in netfilter.h
+#[repr(C)]
+pub struct RawPacketRun {
+    pub hook: *mut c_void,
+    pub skb: *mut c_void,
+    pub state: *const c_void,
+    pub handle: *mut c_void,
+    pub verdict: c_uint,
+    pub failed: c_uint,
+}
+
+/// `enum lunatik_verdict`
+pub mod verdict {
+    use core::ffi::c_uint;
+    pub const DROP: c_uint = 0;
+    pub const ACCEPT: c_uint = 1;
+}
+
 /// `enum lunatik_why`
 pub mod why {
     use core::ffi::c_int;
@@ -106,6 +130,7 @@ extern "C" {
     pub fn lunatik_chunk_resume(thread: *mut LuaState, chunk: *mut RawChunk);
     pub fn lunatik_chunk_call(thread: *mut LuaState, chunk: *mut RawChunk);
     pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
+    pub fn lunatik_packet_run(vm: *mut RawVm, run: *mut RawPacketRun);
     pub fn lunatik_collect(thread: *mut LuaState);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
     pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;

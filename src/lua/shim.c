@@ -13,6 +13,7 @@
 #include "lauxlib.h"
 #include "lualib.h"
 #include "memlib.h"
+#include "packet.h"
 #include "shim.h"
 
 /* The parser sees this much source between two chances to break. */
@@ -376,6 +377,12 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ "netlink", lunatik_open_netlink },
 	{ "memory", lunatik_open_memory },
 	{ "timer", lunatik_open_timer },
+	{ NULL, NULL },
+};
+
+const struct lunatik_lib lunatik_preloads[] = {
+	{ "netfilter", lunatik_open_netfilter },
+	{ "conn", lunatik_open_conn },
 	{ NULL, NULL },
 };
 

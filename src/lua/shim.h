@@ -13,7 +13,9 @@
 #include "lunatik_port.h"
 
 struct lunatik_event;
+struct lunatik_hook;
 struct lunatik_netns;
+struct lunatik_packet_run;
 struct lunatik_queue;
 struct lunatik_registration;
 
@@ -33,6 +35,12 @@ struct lunatik_vm {
 	unsigned int generation;	/* of the last `code` script */
 	unsigned int replaced;	/* everything older is withdrawn; 0: nothing */
 	long replaces;		/* the staging script called lunatik.replace() */
+	struct lunatik_hook *hooks;	/* in the kernel's netfilter (netfilter.c) */
+	struct lunatik_packet_run *run;	/* the packet at one of them, while there is one */
+	lua_State *packets;	/* the thread on which packets meet functions; NULL before the first */
+	long functions;		/* registered, or about to be */
+	void *packet_meta;	/* the metatable of packets; NULL before netfilter is required */
+	void *packet_store;	/* the packets it stole (packet.h) */
 	void *owner;		/* Rust's own (src/lua/vm.rs) */
 };
 
@@ -167,6 +175,7 @@ int lunatik_open_timer(lua_State *L);
 
 int lunatik_send(lua_State *L);
 int lunatik_open_netlink(lua_State *L);
+int lunatik_open_netfilter(lua_State *L);
 int lunatik_callback_ended(lua_State *L, int status);
 int lunatik_message_handler(lua_State *L);
 void lunatik_take_outcome(lua_State *thread, int status, struct lunatik_chunk *chunk);

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Due, Queue};
 use crate::kapi::netns::Netns;
+use crate::kapi::params;
 use crate::kapi::stack::{self, CpuStack};
 use crate::kapi::sync::{self, Class, Spin};
 use crate::kapi::trace;
@@ -26,13 +27,14 @@ use crate::name::StateName;
 use crate::state::State;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
 use message::Kept;
 
 mod entry;
+mod hook;
 mod message;
 
 pub use message::Message;
@@ -56,6 +58,12 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages that scripts queued.
     pub messages_out: u64,
+    /// Packets that functions saw.
+    pub packets: u64,
+    /// Packets that they dropped.
+    pub drops: u64,
+    /// Packets that got the verdict for errors.
+    pub hook_errors: u64,
 }
 
 /// What is guarded by the lock.
@@ -87,6 +95,8 @@ pub struct Vm {
     #[pin]
     room: WaitQueue,
     cancels: AtomicU32,
+    /// Packets that came where no function could see them.
+    missed: AtomicU64,
     name: StateName,
 }
 
@@ -150,6 +160,12 @@ impl Vm {
                 generation: 0,
                 replaced: 0,
                 replaces: 0,
+                hooks: core::ptr::null_mut(),
+                run: core::ptr::null_mut(),
+                packets: core::ptr::null_mut(),
+                functions: 0,
+                packet_meta: core::ptr::null_mut(),
+                packet_store: core::ptr::null_mut(),
                 owner: core::ptr::null(),
             },
             heap: StateHeap::new(limit, Slab::new()),
@@ -168,6 +184,7 @@ impl Vm {
             outbox <- Mailbox::new(),
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
+            missed: AtomicU64::new(0),
             name,
         })
     }
@@ -391,6 +408,9 @@ impl Vm {
     /// not that much. Process context.
     pub fn set_limit(&self, limit: usize) -> Result {
         let before = self.with(|inner| {
+            if inner.raw.functions != 0 && limit > params::hookmaxalloc() {
+                return Err(Error::Busy);
+            }
             let before = inner.heap.limit();
             inner.heap.set_limit(limit).map(|()| before).map_err(|_| Error::Busy)
         });
@@ -403,7 +423,9 @@ impl Vm {
 
     /// The counters.
     pub fn stats(&self) -> Stats {
-        self.with(|inner| inner.stats)
+        let mut stats = self.with(|inner| inner.stats);
+        stats.hook_errors += self.missed.load(Ordering::Relaxed);
+        stats
     }
 
     /// Short work on the inside that does not run Lua.

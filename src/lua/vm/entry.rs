@@ -14,7 +14,7 @@ use crate::kapi::events::Due;
 use crate::kapi::stack::{self, Borrowed, Span};
 use crate::kapi::{params, sync, trace};
 use crate::log;
-use crate::lua::ffi::{self, end, wants, why, RawChunk, RawMessage, RawVm};
+use crate::lua::ffi::{self, end, wants, why, RawChunk, RawMessage, RawPacketRun, RawVm};
 use crate::lua::memory::Slab;
 use crate::world::WORLD;
 use core::ffi::{c_int, c_void};
@@ -46,6 +46,7 @@ pub(super) enum Job {
     Chunk(*mut RawChunk),
     Message(*mut RawMessage, *mut RawChunk),
     Event(Due, *mut RawChunk),
+    Packet(*mut RawPacketRun),
     Collect,
 }
 
@@ -202,6 +203,10 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
                 }
             }
             Job::Event(event, chunk) => side_event(entry, event.0, chunk),
+            Job::Packet(run) => {
+                (*raw).top = (*raw).packets;
+                ffi::lunatik_packet_run(raw, run);
+            }
             Job::Collect => {
                 let thread = ffi::lunatik_thread_new(raw);
                 if !thread.is_null() {
