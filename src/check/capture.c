@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packets of a capture for the functions that a script registered: each in the order of registration, as the kernel does, with the hook
- * budget; verdicts, the dearest packet and what went wrong are printed. A packet is a table here: `#packet` and `packet.len`, its length
- * from the network header on, `packet.family`, and `packet.data`, a memory over its bytes.
+ * budget; verdicts, the dearest packet and what went wrong are printed. The packet object is the module's own, on captured bytes.
  *
- * It leaves out what a capture does not know: devices, marks, connections, and which hook a packet would come through; every function
- * gets every packet of its family.
+ * It leaves out what a capture does not know (packets.c), and which hook a packet would come through: every function gets every packet
+ * of its family.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +13,9 @@
 #include "lua.h"
 
 #include "lauxlib.h"
-#include "memlib.h"
 #include "check.h"
+#include "packet.h"
+#include "packets.h"
 
 enum { DROPPED, ACCEPTED, OTHER, ERRORS, OUTCOMES };
 
@@ -29,42 +29,43 @@ struct traffic {
 /* Errors printed, at most. */
 #define TOLD	5
 
+static int known(const char *verdict)
+{
+	static const char *const verdicts[] = { "accept", "drop", "queue", "stolen", "repeat", NULL };
+	int i;
+
+	for (i = 0; verdicts[i]; i++)
+		if (strcmp(verdict, verdicts[i]) == 0)
+			return 1;
+	return 0;
+}
+
 struct meeting {
 	struct registered *r;
-	unsigned short protocol;
-	const unsigned char *bytes;
-	size_t len;
+	struct frame *frame;
+	void *packet;
 };
 
-static int packet_length(lua_State *L)
-{
-	lua_getfield(L, 1, "len");
-	return 1;
-}
+/* A packet is given to a function again so many times at most. */
+#define REPEATS	16
 
 /* Calls one function with one packet: its verdict, or nil. */
 static int meet(lua_State *L)
 {
 	struct meeting *m = lua_touserdata(L, 1);
-	char *bytes;
+	int tries = 0;
 
-	lua_rawgeti(L, LUA_REGISTRYINDEX, m->r->call);
-	lua_newtable(L);
-	lua_pushinteger(L, (lua_Integer)m->len);
-	lua_setfield(L, -2, "len");
-	lua_pushstring(L, m->protocol == 0x0800 ? "ipv4" : m->protocol == 0x86dd ? "ipv6" : "other");
-	lua_setfield(L, -2, "family");
-	lunatik_memory_new(L, m->len);
-	bytes = lunatik_memory_check(L, -1, &m->len);
-	memcpy(bytes, m->bytes, m->len);
-	lua_setfield(L, -2, "data");
-	lua_newtable(L);
-	lua_pushcfunction(L, packet_length);
-	lua_setfield(L, -2, "__len");
-	lua_setmetatable(L, -2);
-	check_bounded(L, 1, 1);
-	if (lua_toboolean(L, -1) && lua_type(L, -1) != LUA_TSTRING)
-		return luaL_error(L, "a verdict is a string or nil, not a %s", luaL_typename(L, -1));
+	m->packet = lunatik_packet_new(L, m->frame, m->frame);
+	do {
+		if (tries++ > REPEATS)
+			return luaL_error(L, "'repeat' again and again");
+		lua_settop(L, 2);
+		lua_rawgeti(L, LUA_REGISTRYINDEX, m->r->call);
+		lua_pushvalue(L, 2);
+		check_bounded(L, 1, 1);
+		if (lua_toboolean(L, -1) && (lua_type(L, -1) != LUA_TSTRING || !known(lua_tostring(L, -1))))
+			return luaL_error(L, "a verdict is accept, drop, queue, stolen, repeat, nil or false, not %s", luaL_tolstring(L, -1, NULL));
+	} while (lua_toboolean(L, -1) && strcmp(lua_tostring(L, -1), "repeat") == 0);
 	return 1;
 }
 
@@ -88,26 +89,39 @@ static int outcome_of(const char *verdict)
 	return strcmp(verdict, "accept") == 0 ? ACCEPTED : OTHER;
 }
 
-static int packet(void *context, unsigned short protocol, const unsigned char *bytes, size_t len)
+static int packet(void *context, unsigned short protocol, const unsigned char *bytes, size_t len, size_t net, int ethernet)
 {
+	static const char *const hooks[] = { "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress" };
 	struct traffic *t = context;
 	lua_State *L = t->c->runs;
 	unsigned long long before = t->c->instructions;
 	struct registered *r;
-	int outcome = ACCEPTED, met = 0;
+	/* A script may write to its packet; what the parser reads lies before and behind its bytes at most by these. */
+	unsigned char *own = calloc(1, len + 64);
+	struct frame frame = { own, len, net, protocol, ethernet, 0, NULL };
+	int outcome = ACCEPTED;
 
+	if (own == NULL)
+		abort();
+	memcpy(own, bytes, len);
 	t->packets++;
 	for (r = registered; r; r = r->next) {
-		struct meeting m = { r, protocol, bytes, len };
+		struct meeting m = { r, &frame, NULL };
 		const char *verdict;
+		int failed;
 
 		if (!r->live || !concerns(r, protocol))
 			continue;
-		met = 1;
+		for (frame.hook = 0; strcmp(hooks[frame.hook], r->hook) != 0; frame.hook++)
+			;
+		frame.hook_name = hooks[frame.hook];
 		lua_settop(L, 0);
 		lua_pushcfunction(L, meet);
 		lua_pushlightuserdata(L, &m);
-		if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+		failed = lua_pcall(L, 1, 1, 0) != LUA_OK;
+		if (m.packet)
+			lunatik_packet_withdraw(m.packet);
+		if (failed) {
 			t->outcomes[ERRORS]++;
 			if (t->told++ < TOLD)
 				fprintf(stderr, "packet %llu: %s (onerror: %s)\n", t->packets,
@@ -125,7 +139,7 @@ static int packet(void *context, unsigned short protocol, const unsigned char *b
 		t->dearest = t->c->instructions - before;
 		t->dearest_number = t->packets;
 	}
-	(void)met;
+	free(own);
 	return !t->c->late;
 }
 

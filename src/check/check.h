@@ -9,8 +9,10 @@
 
 #include "lua.h"
 
+#include "shim.h"
+
 struct check {
-	struct lunatik_ext ext;		/* first: the extra space of every lua_State points here */
+	struct lunatik_vm vm;		/* first: the extra space of every lua_State points here */
 	void *heap;
 	lua_State *L;			/* the main thread: it runs nothing */
 	lua_State *runs;		/* the thread of scripts and callbacks */
@@ -54,6 +56,7 @@ void *check_alloc(void *heap, void *ptr, size_t osize, size_t nsize);
 void check_limit(void *heap, size_t limit);
 size_t check_used(const void *heap, size_t *peak);
 int check_pcap(const unsigned char *bytes, size_t len,
-	       int (*f)(void *context, unsigned short protocol, const unsigned char *packet, size_t len), void *context);
+	       int (*f)(void *context, unsigned short protocol, const unsigned char *frame, size_t len, size_t net, int ethernet),
+	       void *context);
 
 #endif

@@ -21,3 +21,7 @@ pub mod check;
 #[allow(unsafe_code)]
 #[path = "../lua/memlib.rs"]
 pub mod memlib;
+/// What C calls of packets.
+#[allow(unsafe_code)]
+#[path = "../lua/packet.rs"]
+pub mod packet;

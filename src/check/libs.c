@@ -10,19 +10,20 @@
 
 #include "lauxlib.h"
 #include "memlib.h"
+#include "packet.h"
 #include "check.h"
 
 #define MESSAGE_MAX	32768
 
 /* {=== lunatik, netlink ====================================================================== */
 
-static int lunatik_name(lua_State *L)
+static int state_name(lua_State *L)
 {
 	lua_pushstring(L, the_check.name);
 	return 1;
 }
 
-static int lunatik_limits(lua_State *L)
+static int state_limits(lua_State *L)
 {
 	size_t peak;
 
@@ -31,14 +32,14 @@ static int lunatik_limits(lua_State *L)
 	return 2;
 }
 
-static int lunatik_atomic(lua_State *L)
+static int run_atomic(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	check_bounded(L, lua_gettop(L) - 1, LUA_MULTRET);
 	return lua_gettop(L);
 }
 
-static int lunatik_replace(lua_State *L)
+static int note_replace(lua_State *L)
 {
 	(void)L;
 	return 0;
@@ -60,7 +61,7 @@ static int message(lua_State *L, int arg)
 	return 1;
 }
 
-static int lunatik_send(lua_State *L)
+static int note_send(lua_State *L)
 {
 	return message(L, 1);
 }
@@ -71,8 +72,8 @@ static int netlink_send(lua_State *L)
 }
 
 static const luaL_Reg lunatik_functions[] = {
-	{ "name", lunatik_name }, { "limits", lunatik_limits }, { "atomic", lunatik_atomic }, { "replace", lunatik_replace },
-	{ "send", lunatik_send }, { NULL, NULL },
+	{ "name", state_name }, { "limits", state_limits }, { "atomic", run_atomic }, { "replace", note_replace },
+	{ "send", note_send }, { NULL, NULL },
 };
 
 static const luaL_Reg netlink_functions[] = { { "send", netlink_send }, { NULL, NULL } };
@@ -205,6 +206,7 @@ static const luaL_Reg netfilter_functions[] = {
 
 static int open_netfilter(lua_State *L)
 {
+	lunatik_open_packet(L);
 	luaL_newmetatable(L, "netfilter.hook");
 	lua_pushcfunction(L, unregister);
 	lua_setfield(L, -2, "remove");

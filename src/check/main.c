@@ -46,14 +46,14 @@ static void alarm_rings(int signal)
 {
 	(void)signal;
 	the_check.late = 1;
-	the_check.ext.timeup = 1;	/* for long work without VM instructions */
+	the_check.vm.ext.timeup = 1;	/* for long work without VM instructions */
 }
 
 static void on_break(lua_State *L)
 {
 	struct check *c = &the_check;
 
-	c->ext.timeup = c->late;
+	c->vm.ext.timeup = c->late;
 	if (c->late)
 		luaL_error(L, "still running after %d s", PATIENCE);
 }

@@ -100,8 +100,14 @@ impl<'a> Capture<'a> {
         Ok(None)
     }
 
-    /// The next packet, from its network header on: its Ethernet protocol and its bytes. Frames that have none are passed over.
-    pub fn packet(&mut self) -> Result<Option<(u16, &'a [u8])>, Error> {
+    /// Whether frames begin with an Ethernet header.
+    pub fn ethernet(&self) -> bool {
+        self.link == Some(ETHERNET)
+    }
+
+    /// The next packet: the Ethernet number of its protocol, its frame, and where in that the network header lies. Frames without one
+    /// are passed over.
+    pub fn packet(&mut self) -> Result<Option<(u16, &'a [u8], usize)>, Error> {
         loop {
             let Some(frame) = self.frame()? else { return Ok(None) };
             let link = self.link.ok_or(Error::Format)?;
@@ -111,8 +117,8 @@ impl<'a> Capture<'a> {
                 network(frame, 14)
             } else if RAW.contains(&link) {
                 match frame.first().map(|byte| byte >> 4) {
-                    Some(4) => Some((0x0800, frame)),
-                    Some(6) => Some((0x86dd, frame)),
+                    Some(4) => Some((0x0800, frame, 0)),
+                    Some(6) => Some((0x86dd, frame, 0)),
                     _ => None,
                 }
             } else {
@@ -125,8 +131,8 @@ impl<'a> Capture<'a> {
     }
 }
 
-/// The protocol at an offset of a frame, behind VLAN tags, and what follows it.
-fn network(frame: &[u8], mut at: usize) -> Option<(u16, &[u8])> {
+/// The protocol at an offset of a frame, behind VLAN tags, and where what follows it lies.
+fn network(frame: &[u8], mut at: usize) -> Option<(u16, &[u8], usize)> {
     loop {
         let protocol = u16::from_be_bytes(frame.get(at..at.checked_add(2)?)?.try_into().ok()?);
         at = at.checked_add(2)?;
@@ -134,7 +140,7 @@ fn network(frame: &[u8], mut at: usize) -> Option<(u16, &[u8])> {
             at = at.checked_add(2)?;
             continue;
         }
-        return Some((protocol, frame.get(at..)?));
+        return Some((protocol, frame, at));
     }
 }
 
@@ -178,8 +184,8 @@ mod tests {
     fn packets(file: &[u8]) -> Result<Vec<(u16, Vec<u8>)>, Error> {
         let mut capture = Capture::open(file)?;
         let mut found = Vec::new();
-        while let Some((protocol, bytes)) = capture.packet()? {
-            found.push((protocol, bytes.to_vec()));
+        while let Some((protocol, frame, at)) = capture.packet()? {
+            found.push((protocol, frame[at..].to_vec()));
         }
         Ok(found)
     }

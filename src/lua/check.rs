@@ -86,7 +86,8 @@ pub unsafe extern "C" fn check_used(heap: *const c_void, peak: *mut usize) -> us
     stats.used
 }
 
-/// Calls `f` with each packet of a capture until it says no: 0; or why it was not read to its end: 1 no capture, 2 its link layer, 3 it
+/// Calls `f` with each packet of a capture (protocol, frame, its length, offset of the network header, whether there is an Ethernet
+/// header) until it says no: 0; or why it was not read to its end: 1 no capture, 2 its link layer, 3 it
 /// is cut short.
 ///
 /// # Safety
@@ -96,15 +97,15 @@ pub unsafe extern "C" fn check_used(heap: *const c_void, peak: *mut usize) -> us
 pub unsafe extern "C" fn check_pcap(
     bytes: *const u8,
     len: usize,
-    f: extern "C" fn(*mut c_void, u16, *const u8, usize) -> c_int,
+    f: extern "C" fn(*mut c_void, u16, *const u8, usize, usize, c_int) -> c_int,
     context: *mut c_void,
 ) -> c_int {
     // SAFETY: as the caller promises.
     let bytes = unsafe { core::slice::from_raw_parts(bytes, len) };
     let read = || -> Result<(), Error> {
         let mut capture = Capture::open(bytes)?;
-        while let Some((protocol, packet)) = capture.packet()? {
-            if f(context, protocol, packet.as_ptr(), packet.len()) == 0 {
+        while let Some((protocol, frame, at)) = capture.packet()? {
+            if f(context, protocol, frame.as_ptr(), frame.len(), at, c_int::from(capture.ethernet())) == 0 {
                 break;
             }
         }
