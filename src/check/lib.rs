@@ -7,7 +7,7 @@
 
 #![deny(unsafe_code)]
 
-#[allow(dead_code, unsafe_code)]
+#[allow(dead_code, unused_imports, unsafe_code)]
 #[path = "../alloc/mod.rs"]
 mod alloc;
 #[path = "../libs/mod.rs"]

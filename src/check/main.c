@@ -29,6 +29,15 @@ struct check the_check;
 
 /* {=== limits ================================================================================ */
 
+/* Raises, with the line that runs. */
+static void stop(lua_State *L, const char *why)
+{
+	luaL_where(L, 0);
+	lua_pushfstring(L, why, PATIENCE);
+	lua_concat(L, 2);
+	lua_error(L);
+}
+
 /* Once a VM instruction. Past the budget every further one raises, so that no pcall holds it. */
 static void count(lua_State *L, lua_Debug *ar)
 {
@@ -37,9 +46,9 @@ static void count(lua_State *L, lua_Debug *ar)
 	(void)ar;
 	c->instructions++;
 	if (c->late)
-		luaL_error(L, "still running after %d s", PATIENCE);
+		stop(L, "still running after %d s");
 	if (c->bounded > 0 && (c->left == 0 || --c->left == 0))
-		luaL_error(L, "time budget exceeded");
+		stop(L, "time budget exceeded");
 }
 
 static void alarm_rings(int signal)
@@ -138,6 +147,9 @@ static const char *error_of(struct check *c, lua_State *thread)
 {
 	const char *text;
 
+	alarm(0);
+	c->late = 0;
+	c->ext.timeup = 0;
 	check_used(c->heap, &c->peak);
 	check_limit(c->heap, (size_t)-1 >> 1);
 	text = lua_type(thread, -1) == LUA_TSTRING ? lua_tostring(thread, -1) : "(the error is no text)";
@@ -231,6 +243,7 @@ static int run_tests(struct check *c)
 		lua_State *thread = lua_newthread(L);
 		int status;
 
+		alarm(PATIENCE);
 		lua_getglobal(thread, names[i]);
 		status = lua_resume(thread, NULL, 0);
 		if (status == LUA_OK) {
