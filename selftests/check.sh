@@ -7,7 +7,7 @@
 . "$HERE/lib/user.sh"
 export LUNATIK_CHECK=$NATIVE/check
 [[ -x $LUNATIK_CHECK ]] || skip_all "the program behind it is not built: make user"
-plan 31
+plan 34
 
 check_script() { lua5.3 "$USER_LUA/bin/lunatik" check "$@"; }
 # says DESCRIPTION STATUS REGEX SCRIPT OPTION...: exit status and both outputs for a script.
@@ -69,6 +69,13 @@ says "--test: one that takes all memory spoils no other" 1 '.*not ok 1 test_a.*o
 
 python3 - "$TMP" <<'END'
 import struct, sys
+def ip(sport, dport, data):
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(data), 1, 0, 64, 6, 0, bytes([10, 0, 0, 2]), bytes([10, 0, 0, 1]))
+    return header + struct.pack(">HHIIBBHHH", sport, dport, 1, 0, 0x50, 2, 1000, 0, 0) + data
+with open(sys.argv[1] + "/tcp.pcap", "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+    for frame in [bytes(12) + b"\x08\x00" + ip(1000, port, b"hello") for port in (22, 80)]:
+        f.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
 frames = [bytes(12) + struct.pack(">H", 0x0800) + bytes([0x45]) + bytes(n - 1) for n in (40, 600, 60)]
 frames.append(bytes(12) + struct.pack(">H", 0x86DD) + bytes([0x60]) + bytes(49))
 with open(sys.argv[1] + "/traffic.pcap", "wb") as f:
@@ -79,6 +86,12 @@ END
 hook() { printf 'require "netfilter".register { family = "%s", hook = "input", priority = 0, onerror = "drop", call = function(p) %s end }' "$1" "$2"; }
 says "--pcap: verdicts, and the dearest packet" 0 '4 packets: 3 accepted, 1 dropped, 0 other; 0 errors.the dearest: packet 2, [0-9]+ VM instructions' \
 	"$(hook inet 'if #p > 500 then for i = 1, 10 do end return "drop" end')" --pcap "$TMP/traffic.pcap"
+says "--pcap: fields, frame and unpack" 0 '(script: 10.0.0.2 10.0.0.1 1000 (22|80) tcp input nil 59.){2}2 packets: 1 accepted, 1 dropped' \
+	"$(hook inet 'print(table.concat({ p.saddr, p.daddr, p.sport, p.dport, p.protocol == 6 and "tcp", p.hook, tostring(p.indev), #p:frame() }, " "))
+	return p.dport == 22 and "drop"')" --pcap "$TMP/tcp.pcap"
+says "--pcap: a field that is written" 0 '2 packets: 2 accepted' "$(hook inet 'p.ttl = 3 p.saddr = "1.2.3.4" assert(p.ttl == 3 and p.saddr == "1.2.3.4")')" \
+	--pcap "$TMP/tcp.pcap"
+says "--pcap: a packet that is kept is closed" 1 'packet 2: .*closed packet' "$(hook inet 'if last then return last.ttl end last = p')" --pcap "$TMP/tcp.pcap"
 says "--pcap: families are told apart" 0 '4 packets: 3 accepted, 1 dropped' "$(hook ipv6 'return "drop"')" --pcap "$TMP/traffic.pcap"
 says "--pcap: an error gives onerror's verdict, and is told" 1 'packet 1: script.lua:1: .*onerror: drop.*4 packets: 1 accepted, 3 dropped, 0 other; 3 errors' \
 	"$(hook ipv4 'error "x"')" --pcap "$TMP/traffic.pcap"

@@ -149,7 +149,7 @@ static const char *error_of(struct check *c, lua_State *thread)
 
 	alarm(0);
 	c->late = 0;
-	c->ext.timeup = 0;
+	c->vm.ext.timeup = 0;
 	check_used(c->heap, &c->peak);
 	check_limit(c->heap, (size_t)-1 >> 1);
 	text = lua_type(thread, -1) == LUA_TSTRING ? lua_tostring(thread, -1) : "(the error is no text)";
