@@ -32,6 +32,9 @@ pub struct RawVm {
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,
+    pub shared: *mut c_void,
+    pub interpreter: c_uint,
+    pub interpreters: c_uint,
     pub timers: i64,
     pub handling: i64,
     pub staging: *mut LuaState,
@@ -93,7 +96,6 @@ pub struct RawPacketRun {
 pub mod verdict {
     use core::ffi::c_uint;
     pub const DROP: c_uint = 0;
-    pub const ACCEPT: c_uint = 1;
 }
 
 /// `enum lunatik_why`
@@ -130,6 +132,7 @@ extern "C" {
     pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
     pub fn lunatik_packet_run(vm: *mut RawVm, run: *mut RawPacketRun);
     pub fn lunatik_collect(thread: *mut LuaState);
+    pub fn lunatik_generation_settle(vm: *mut RawVm, good: c_int);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
     pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;
 }

@@ -388,6 +388,9 @@ static void have_hook(lua_State *L, struct lunatik_vm *vm, struct lunatik_functi
 	request.key = *key;
 	request.netns = vm->netns;
 	request.vm = vm;
+	request.group = vm->shared;
+	request.interpreter = vm->interpreter;
+	request.interpreters = vm->interpreters;
 	if (!lunatik_call_out(vm, lunatik_hook_make, &request)) {
 		vm->functions--;
 		luai_poll(L);

@@ -41,6 +41,8 @@ struct lunatik_hook_request {
 	struct lunatik_hook_key key;
 	struct lunatik_netns *netns;
 	struct lunatik_vm *vm;
+	const void *group;		/* the same for all interpreters of a state */
+	unsigned int interpreter, interpreters;
 	struct lunatik_hook *hook;	/* the outcome, or NULL and */
 	int error;			/* a negative errno */
 };
