@@ -71,6 +71,8 @@ struct Inner {
     /// Messages whose callbacks wait.
     kept: Kept,
     open: bool,
+    /// It was closed, and its blocks were not freed.
+    forgotten: bool,
 }
 
 /// A Lua state with its lock.
@@ -139,6 +141,7 @@ impl Vm {
                 main: core::ptr::null_mut(),
                 aux: core::ptr::null_mut(),
                 top: core::ptr::null_mut(),
+                spare: core::ptr::null_mut(),
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
@@ -159,6 +162,7 @@ impl Vm {
             throttle: Throttle::default(),
             kept: Kept::new(),
             open: false,
+            forgotten: false,
         };
         pin_init!(Self {
             spin <- Spin::new(Class::State),
@@ -220,7 +224,14 @@ impl Vm {
 
     /// Frees all segments; no block is left. Process context.
     fn free_segments(&self) {
-        while self.with(|inner| Segment::take_empty(&mut inner.heap)).is_some() {}
+        while self
+            .with(|inner| match inner.forgotten {
+                // SAFETY: The Lua state is closed: nobody uses a block of its any more.
+                true => unsafe { Segment::take_any(&mut inner.heap) },
+                false => Segment::take_empty(&mut inner.heap),
+            })
+            .is_some()
+        {}
     }
 
     /// Runs the finalizers and frees all. Process context; no entry is under way and none can begin.
@@ -497,6 +508,18 @@ unsafe extern "C" fn lunatik_print_text(raw: *mut RawVm, text: *const c_char, le
 unsafe extern "C" fn lunatik_vm_name(raw: *mut RawVm) -> *const c_char {
     // SAFETY: `owner` is the state whose lock is held.
     unsafe { (*(*raw).owner.cast::<Vm>()).name.as_c_bytes().as_ptr().cast() }
+}
+
+/// True when the segments can be given back with all that is in them.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_forget(raw: *mut RawVm) -> bool {
+    // SAFETY: `owner` is the state that is being closed.
+    unsafe {
+        let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
+        let heap = &raw const (*inner).heap;
+        (*inner).forgotten = (*heap).is_whole_in_segments();
+        (*inner).forgotten
+    }
 }
 
 /// The limit in bytes.
