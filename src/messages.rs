@@ -112,14 +112,14 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
             return None;
         }
         let mut header = [0; HEADER];
-        self.read(0, &mut header);
+        let mut left = header.iter_mut();
+        self.read(0, HEADER, |part| left.by_ref().zip(part).for_each(|(to, from)| *to = *from));
         usize::try_from(u32::from_le_bytes(header)).ok()
     }
 
-    /// Copies the oldest message to `to`, as far as that reaches.
-    pub fn copy_front(&self, to: &mut [u8]) {
-        let len = self.front_len().unwrap_or(0).min(to.len());
-        self.read(HEADER, to.get_mut(..len).unwrap_or(&mut []));
+    /// Gives the oldest message out, in parts.
+    pub fn front(&self, put: impl FnMut(&[u8])) {
+        self.read(HEADER, self.front_len().unwrap_or(0), put);
     }
 
     /// Removes the oldest message.
@@ -184,16 +184,14 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
         }
     }
 
-    /// Fills `to` with the bytes from `skip` behind the start of the oldest message on.
-    fn read(&self, skip: usize, mut to: &mut [u8]) {
+    /// Gives `len` bytes out from `skip` behind the start of the oldest message on.
+    fn read(&self, skip: usize, mut len: usize, mut put: impl FnMut(&[u8])) {
         let (mut index, mut from) = ((self.start + skip) / PAGE, (self.start + skip) % PAGE);
-        while !to.is_empty() {
+        while len > 0 {
             let Some(bytes) = self.page(index).and_then(|page| page.bytes().get(from..)) else { return };
-            let (now, later) = to.split_at_mut(bytes.len().min(to.len()));
-            for (to, from) in now.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            to = later;
+            let part = bytes.get(..len).unwrap_or(bytes);
+            put(part);
+            len -= part.len();
             index += 1;
             from = 0;
         }
@@ -244,8 +242,9 @@ mod tests {
     }
 
     fn front(queue: &Queue<Counted, Vec<Option<Counted>>>) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; queue.front_len()?];
-        queue.copy_front(&mut bytes);
+        let mut bytes = Vec::new();
+        queue.front_len()?;
+        queue.front(|part| bytes.extend_from_slice(part));
         Some(bytes)
     }
 
