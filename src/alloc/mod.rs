@@ -197,6 +197,10 @@ impl<B: Backing> Heap<B> {
     /// Takes back a segment with no block in it, if
     /// [`reserve_shortfall_with`](Self::reserve_shortfall_with)`(slack)` stays 0 without it.
     pub fn take_surplus_segment(&mut self, slack: usize) -> Option<(NonNull<u8>, usize)> {
+        // The only one is never without a block while there is a Lua state.
+        if self.segs.count() < 2 && self.used() > 0 {
+            return None;
+        }
         self.give_up_empty_chunks();
         let spare = self.runs.usable().checked_sub(self.needed(slack))?;
         let seg = self

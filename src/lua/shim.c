@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lua.h"
+#include "lstate.h"
 #include "lauxlib.h"
 #include "lualib.h"
 #include "memlib.h"
@@ -109,12 +110,11 @@ lua_State *lunatik_thread_new(struct lunatik_vm *vm)
 	return thread;
 }
 
-/* True when a thread is as a new one would be: its entry ended without error, and left no hook. */
+/* True when a thread is nearly as a new one would be: its entry ended without error, left no hook, and was not deep. */
 static int is_as_new(lua_State *thread)
 {
-	lua_Debug frame;
-
-	return lua_status(thread) == LUA_OK && lua_gethookmask(thread) == 0 && !lua_getstack(thread, 0, &frame);
+	return lua_status(thread) == LUA_OK && lua_gethookmask(thread) == 0 && thread->ci == &thread->base_ci &&
+	       thread->stacksize <= 4 * BASIC_STACK_SIZE && thread->nci <= 16;
 }
 
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
