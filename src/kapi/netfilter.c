@@ -19,6 +19,7 @@
 
 #include "kapi.h"
 #include "netns.h"
+#include "packet.h"
 #include "../lua/netfilter.h"
 
 struct place;
@@ -75,6 +76,8 @@ static unsigned int packet(void *priv, struct sk_buff *skb, const struct nf_hook
 	struct place *place = priv;
 	struct lunatik_packet_run run;
 	struct kernel_hook *h;
+	struct lunatik_route route;
+	unsigned int verdict;
 
 	h = READ_ONCE(place->hooks[place->interpreters > 1 ? raw_smp_processor_id() % place->interpreters : 0]);
 	if (!h || !READ_ONCE(h->hook.live))
@@ -92,7 +95,14 @@ static unsigned int packet(void *priv, struct sk_buff *skb, const struct nf_hook
 	run.handle = NULL;
 	run.verdict = NF_ACCEPT;
 	run.failed = 0;
-	return lunatik_packet_enter(h->hook.vm, &run);
+	lunatik_route_note(skb, state, &route);
+	verdict = lunatik_packet_enter(h->hook.vm, &run);
+	/* What was stolen is a clone: this one is done, and is freed where no lock is held. */
+	if (verdict == NF_STOLEN)
+		consume_skb(skb);
+	else if (verdict == NF_ACCEPT && lunatik_route_renew(skb, state, &route))
+		return NF_DROP;
+	return verdict;
 }
 
 static struct kernel_hook *hook_of(struct lunatik_member *member)

@@ -48,6 +48,8 @@ pub struct RawVm {
     pub run: *mut RawPacketRun,
     pub packets: *mut LuaState,
     pub functions: i64,
+    pub packet_meta: *mut c_void,
+    pub packet_store: *mut c_void,
     pub owner: *const c_void,
 }
 

@@ -174,12 +174,17 @@ void *lunatik_memory_newref(lua_State *L, void *bytes, size_t len)
 	return m;
 }
 
-void lunatik_memory_withdraw(void *handle)
+void lunatik_memory_lend(void *handle, void *bytes, size_t len)
 {
 	struct lent *m = handle;
 
-	m->ref.block = NULL;
-	m->ref.len = 0;
+	m->ref.block = bytes;
+	m->ref.len = len;
+}
+
+void lunatik_memory_withdraw(void *handle)
+{
+	lunatik_memory_lend(handle, NULL, 0);
 }
 
 /* ============================================================================================ }

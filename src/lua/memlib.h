@@ -32,6 +32,9 @@ void *lunatik_memory_newref(lua_State *L, void *bytes, size_t len);
 /* Takes the bytes back: from now on the memory has length 0. Never raises, allocates nothing. */
 void lunatik_memory_withdraw(void *handle);
 
+/* Lends other bytes through the memory of a handle. Never raises, allocates nothing. */
+void lunatik_memory_lend(void *handle, void *bytes, size_t len);
+
 /* The bytes of a memory, else raises "memory expected, got X". NULL for an empty resizable or withdrawn one. */
 char *lunatik_memory_check(lua_State *L, int arg, size_t *len);
 

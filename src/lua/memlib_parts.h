@@ -31,6 +31,17 @@ static inline char *lunatik_mem_at(const char *bytes, size_t offset, size_t len)
 	return (char *)bytes + (offset & ~(size_t)((ptrdiff_t)(offset | (len - 1 - offset)) >> (sizeof(size_t) * 8 - 1)));
 }
 
+/* Where unpack reads, and what it says when that fails. */
+struct lunatik_source {
+	const char *(*bytes)(lua_State *L, int arg, size_t *len);	/* as they are now; may raise */
+	const char *bad_position;
+	const char *too_short;
+	const char *string_too_short;
+};
+
+/* unpack(source, format [, position]), with the source at index 1. */
+int lunatik_unpack(lua_State *L, const struct lunatik_source *source);
+
 int lunatik_mem_pack(lua_State *L);
 int lunatik_mem_unpack(lua_State *L);
 

@@ -58,13 +58,20 @@ static lua_Number float_from_bits(unsigned long long bits, size_t size)
 	return size == sizeof(f) ? (lua_Number)f : (lua_Number)d;
 }
 
+static const struct lunatik_source memory_source = {
+	.bytes = lunatik_memory_checkbytes,
+	.bad_position = "initial position out of bounds",
+	.too_short = "data too short",
+	.string_too_short = "data string too short",
+};
+
 /* The length up to the first zero byte from `offset` on in the bytes at `arg`; 0 if there is none. */
-static int find_zero(lua_State *L, int arg, size_t offset, size_t *found)
+static int find_zero(lua_State *L, const struct lunatik_source *source, int arg, size_t offset, size_t *found)
 {
 	size_t len, seen = 0;
 
 	for (;;) {
-		const char *s = lunatik_memory_tobytes(L, arg, &len), *zero;
+		const char *s = source->bytes(L, arg, &len), *zero;
 		size_t left = offset < len ? len - offset : 0;
 
 		left = seen < left ? left - seen : 0;
@@ -119,7 +126,7 @@ static void check_value(lua_State *L, int arg, int kind, size_t size, struct val
 		break;
 	case LUNATIK_ITEM_TERMINATED:
 		lunatik_memory_checkbytes(L, arg, &value->len);
-		luaL_argcheck(L, !find_zero(L, arg, 0, &zero), arg, "string contains zeros");
+		luaL_argcheck(L, !find_zero(L, &memory_source, arg, 0, &zero), arg, "string contains zeros");
 		break;
 	}
 }
@@ -211,14 +218,14 @@ static unsigned long long get_bits(lua_State *L, const char *from, size_t size, 
 }
 
 /* Pushes the value of the item at `*offset`, if it has one; the number of values. */
-static int get_item(lua_State *L, int kind, const struct lunatik_item *item, size_t little, size_t *offset)
+static int get_item(lua_State *L, const struct lunatik_source *source, int kind, const struct lunatik_item *item, size_t little, size_t *offset)
 {
 	unsigned long long bits;
 	size_t len, count;
-	const char *m = lunatik_memory_tobytes(L, 1, &len);
+	const char *m = source->bytes(L, 1, &len);
 
 	if (*offset > len || item->skip > len - *offset || item->size > len - *offset - item->skip)
-		return luaL_argerror(L, 1, "data too short");
+		return luaL_argerror(L, 1, source->too_short);
 	*offset += item->skip;
 	m = lunatik_mem_at(m, *offset, len);
 	len -= *offset;
@@ -237,15 +244,15 @@ static int get_item(lua_State *L, int kind, const struct lunatik_item *item, siz
 		break;
 	case LUNATIK_ITEM_COUNTED:
 		bits = get_bits(L, m, item->size, 0, little);
-		luaL_argcheck(L, bits <= len - item->size, 2, "data string too short");
+		luaL_argcheck(L, bits <= len - item->size, 2, source->string_too_short);
 		lua_pushlstring(L, m + item->size, (size_t)bits);
 		*offset += (size_t)bits;
 		break;
 	case LUNATIK_ITEM_TERMINATED:
-		luaL_argcheck(L, find_zero(L, 1, *offset, &count), 2, "data string too short");
+		luaL_argcheck(L, find_zero(L, source, 1, *offset, &count), 2, source->string_too_short);
 		/* Whoever ran meanwhile may have written there, or made it shorter. */
-		m = lunatik_memory_tobytes(L, 1, &len);
-		luaL_argcheck(L, *offset < len && count < len - *offset, 2, "data string too short");
+		m = source->bytes(L, 1, &len);
+		luaL_argcheck(L, *offset < len && count < len - *offset, 2, source->string_too_short);
 		lua_pushlstring(L, lunatik_mem_at(m, *offset, len), count);
 		*offset += count + 1;
 		break;
@@ -257,8 +264,7 @@ static int get_item(lua_State *L, int kind, const struct lunatik_item *item, siz
 	return 1;
 }
 
-/* memory.unpack(m, format [, i]) -> the values, the next position */
-int lunatik_mem_unpack(lua_State *L)
+int lunatik_unpack(lua_State *L, const struct lunatik_source *source)
 {
 	struct lunatik_format format;
 	struct lunatik_item item;
@@ -266,17 +272,23 @@ int lunatik_mem_unpack(lua_State *L)
 	lua_Integer i;
 	int kind, n = 0;
 
-	lunatik_memory_checkbytes(L, 1, &len);
+	source->bytes(L, 1, &len);
 	luaL_checkstring(L, 2);
 	i = lunatik_mem_opt_position(L, 3, 1, len);
-	luaL_argcheck(L, 1 <= i && (size_t)i <= len + 1, 3, "initial position out of bounds");
+	luaL_argcheck(L, 1 <= i && (size_t)i <= len + 1, 3, source->bad_position);
 	offset = (size_t)i - 1;
 	lunatik_mem_format_begin(&format);
 	while ((kind = next_item(L, &format, offset, &item)) != LUNATIK_ITEM_END) {
 		luaL_checkstack(L, 2, "too many results");
-		n += get_item(L, kind, &item, format.little, &offset);
+		n += get_item(L, source, kind, &item, format.little, &offset);
 		luai_poll(L);
 	}
 	lua_pushinteger(L, (lua_Integer)offset + 1);
 	return n + 1;
+}
+
+/* memory.unpack(m, format [, i]) -> the values, the next position */
+int lunatik_mem_unpack(lua_State *L)
+{
+	return lunatik_unpack(L, &memory_source);
 }

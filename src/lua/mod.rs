@@ -8,5 +8,6 @@
 pub mod ffi;
 mod memlib;
 pub mod memory;
+mod packet;
 mod text;
 pub mod vm;

@@ -14,6 +14,7 @@
 #include "lauxlib.h"
 #include "lualib.h"
 #include "memlib.h"
+#include "packet.h"
 #include "shim.h"
 
 /* The parser sees this much source between two chances to break. */
@@ -422,6 +423,7 @@ const struct lunatik_lib lunatik_libs[] = {
 
 const struct lunatik_lib lunatik_preloads[] = {
 	{ "netfilter", lunatik_open_netfilter },
+	{ "conn", lunatik_open_conn },
 	{ NULL, NULL },
 };
 

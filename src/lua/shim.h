@@ -45,6 +45,8 @@ struct lunatik_vm {
 	struct lunatik_packet_run *run;	/* the packet at one of them, while there is one */
 	lua_State *packets;	/* the thread on which packets meet functions; NULL before the first */
 	long functions;		/* registered, or about to be */
+	void *packet_meta;	/* the metatable of packets; NULL before netfilter is required */
+	void *packet_store;	/* the packets it stole (packet.h) */
 	void *owner;		/* Rust's own (src/lua/vm.rs) */
 };
 

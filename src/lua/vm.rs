@@ -201,6 +201,8 @@ impl Vm {
                 run: core::ptr::null_mut(),
                 packets: core::ptr::null_mut(),
                 functions: 0,
+                packet_meta: core::ptr::null_mut(),
+                packet_store: core::ptr::null_mut(),
                 owner: core::ptr::null(),
             },
             heap: StateHeap::new(limit, Slab::new()),
