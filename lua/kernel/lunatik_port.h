@@ -107,6 +107,7 @@ struct lunatik_lib {
 	int (*open)(struct lua_State *L);
 };
 extern const struct lunatik_lib lunatik_libs[];
+extern const struct lunatik_lib lunatik_preloads[];
 
 /* ============================================================================================ }
  * {=== number text =========================================================================== */

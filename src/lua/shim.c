@@ -12,6 +12,7 @@
 #include "lua.h"
 #include "lauxlib.h"
 #include "lualib.h"
+#include "buffer.h"
 #include "memlib.h"
 #include "shim.h"
 
@@ -376,6 +377,11 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ "netlink", lunatik_open_netlink },
 	{ "memory", lunatik_open_memory },
 	{ "timer", lunatik_open_timer },
+	{ NULL, NULL },
+};
+
+const struct lunatik_lib lunatik_preloads[] = {
+	{ "buffer", lunatik_open_buffer },
 	{ NULL, NULL },
 };
 
