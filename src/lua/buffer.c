@@ -30,7 +30,8 @@
 #define AT_ONCE		16384
 
 struct buffer {
-	char *bytes;		/* first, with their number: so memlib.c sees it */
+	lua_Release release;	/* the collector's; see lua_newforeign */
+	char *bytes;		/* with their number: so memlib.c sees it */
 	size_t len;
 	struct lunatik_block *block;	/* NULL while nothing was written */
 	size_t room;		/* bytes of the block to be made, while there is none */
@@ -178,14 +179,17 @@ static void check_bytes(lua_State *L, int arg)
 		luaL_argerror(L, arg, "unexpected argument type");
 }
 
+/* The collector frees it. */
+static void free_buffer(lua_State *L, void *b)
+{
+	leave(lunatik_vm_of(L), b);
+}
+
 /* Pushes an empty buffer. */
 static struct buffer *push_buffer(lua_State *L)
 {
-	struct buffer *b = lua_newuserdata(L, sizeof(*b));
+	struct buffer *b = lua_newforeign(L, sizeof(*b), free_buffer);
 
-	b->bytes = NULL;
-	b->len = 0;
-	b->block = NULL;
 	b->room = ROOM;
 	b->next = b->before = b;
 	b->valid = 1;
@@ -518,7 +522,7 @@ static int buf_valid(lua_State *L)
 	return 1;
 }
 
-/* buffer.release(b): its memory is given back now; __gc */
+/* buffer.release(b): its memory is given back now */
 static int buf_release(lua_State *L)
 {
 	struct buffer *b = check_buffer(L, 1);
@@ -553,7 +557,7 @@ int lunatik_open_buffer(lua_State *L)
 		return 1;
 	}
 	lua_pop(L, 1);
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 4);
 	lua_pushliteral(L, BUFFER);
 	lua_setfield(L, -2, "__name");
 	lua_pushvalue(L, -2);
@@ -562,8 +566,6 @@ int lunatik_open_buffer(lua_State *L)
 	lua_setfield(L, -2, "__len");
 	lua_pushcfunction(L, buf_tostring);
 	lua_setfield(L, -2, "__tostring");
-	lua_pushcfunction(L, buf_release);
-	lua_setfield(L, -2, "__gc");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &lunatik_buffer_key);
 	return 1;
 }

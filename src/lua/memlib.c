@@ -239,10 +239,10 @@ const char *lunatik_memory_tobytes(lua_State *L, int arg, size_t *len)
 	if (bytes_of(L, arg, &bytes, len))
 		return bytes ? bytes : "";
 	if (lunatik_memory_is_buffer(L, arg)) {
-		const struct ref *m = lua_touserdata(L, arg);
+		const struct lunatik_buffer_view *b = lua_touserdata(L, arg);
 
-		*len = m->len;
-		return m->block ? m->block : "";
+		*len = b->len;
+		return b->bytes ? b->bytes : "";
 	}
 	return lua_tolstring(L, arg, len);
 }

@@ -44,10 +44,14 @@ const char *lunatik_memory_tobytes(lua_State *L, int arg, size_t *len);
 /* The same; raises "string or memory expected, got X" for anything else. */
 const char *lunatik_memory_checkbytes(lua_State *L, int arg, size_t *len);
 
-/*
- * The registry's key of the metatable of buffers, where there are such: their userdata begins with a pointer to their
- * bytes, or NULL, and their number (buffer.c). They are as good as a memory for lunatik_memory_tobytes.
- */
+/* How a buffer begins (buffer.c). */
+struct lunatik_buffer_view {
+	void *reserved;
+	char *bytes;	/* or NULL */
+	size_t len;
+};
+
+/* The registry's key of the metatable of buffers, where there are such: they are as good as a memory for lunatik_memory_tobytes. */
 extern const char lunatik_buffer_key;
 int lunatik_memory_is_buffer(lua_State *L, int arg);
 
