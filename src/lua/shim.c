@@ -379,4 +379,8 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },
 };
 
+const struct lunatik_lib lunatik_preloads[] = {
+	{ NULL, NULL },
+};
+
 /* ============================================================================================ } */

@@ -184,6 +184,9 @@ size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 _Bool lunatik_op_start(struct lunatik_event *event);
 _Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
+size_t lunatik_watch_size(void);
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
+_Bool lunatik_watch_arm(struct lunatik_event *event, unsigned long long deadline);
 void lunatik_queue_call(struct lunatik_queue *queue);
 
 /* --- what Rust provides ------------------------------------------------------------------- */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What socket.c and sockopt.c share.
+ */
+#ifndef LUNATIK_KAPI_SOCKET_H
+#define LUNATIK_KAPI_SOCKET_H
+
+#include <linux/mutex.h>
+#include <linux/wait.h>
+
+#include "netns.h"
+#include "watch.h"
+#include "../lua/sock.h"
+
+struct socket;
+
+struct lunatik_sock {
+	struct lunatik_member member;
+	struct lunatik_source source;	/* those who wait */
+	struct mutex lock;
+	struct socket *socket;		/* NULL when it is closed */
+	wait_queue_entry_t entry;	/* in the socket's wait queue while it is open */
+	int handle;
+};
+
+/* 0 or a length, or a negative errno; process context. */
+int lunatik_sock_set(struct socket *socket, struct lunatik_sockcall *c);
+long lunatik_sock_option(struct socket *socket, struct lunatik_sockcall *c);
+int lunatik_sock_atmark(struct socket *socket);
+
+#endif
