@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opens the libraries of a new state: the standard ones of this port, then the module's own; some of these when they are required.
+ * Opens the libraries of a new state: the standard ones of this port, then the module's own.
  *
  * It replaces linit.c of the distribution. io is missing by design. Runs in a protected call, with the
  * state's lock held or before anybody has it.
@@ -36,10 +36,4 @@ void luaL_openlibs(lua_State *L)
 		luaL_requiref(L, own->name, own->open, 1);
 		lua_pop(L, 1);
 	}
-	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-	for (own = lunatik_preloads; own->name != NULL; own++) {
-		lua_pushcfunction(L, own->open);
-		lua_setfield(L, -2, own->name);
-	}
-	lua_pop(L, 1);
 }

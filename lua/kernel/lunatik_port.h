@@ -107,6 +107,11 @@ struct lunatik_lib {
 	int (*open)(struct lua_State *L);
 };
 extern const struct lunatik_lib lunatik_libs[];
+
+/*
+ * The module's libraries that cost a state nothing before they are required: `require` takes them from here unless
+ * package.preload has something else. It ends as the list above.
+ */
 extern const struct lunatik_lib lunatik_preloads[];
 
 /* ============================================================================================ }

@@ -90,6 +90,16 @@ void lunatik_outbox_frame(struct lunatik_outbox *out, const struct lunatik_frami
 	out->framing = *framing;
 }
 
+void lunatik_outbox_fail(struct lunatik_outbox *out, int err)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&out->lock, flags);
+	if (!out->error)
+		out->error = err;
+	spin_unlock_irqrestore(&out->lock, flags);
+}
+
 /* {=== pieces ================================================================================ */
 
 void lunatik_piece_put(struct lunatik_piece *piece)
@@ -358,6 +368,19 @@ void lunatik_outbox_kick(struct lunatik_outbox *out)
 	if (!out->sending && !list_empty(&out->pieces))
 		queue_work_for(out);
 	spin_unlock(&out->lock);
+}
+
+void lunatik_sock_busy(void *arg)
+{
+	struct lunatik_sockcall *c = arg;
+
+	c->result = -EAGAIN;
+	if (!c->watch)
+		return;
+	lunatik_sock_get(c->sock);
+	lunatik_watch_add(c->watch, &c->sock->source, 0, false);
+	c->watched = 1;
+	c->blind = 1;
 }
 
 /* ============================================================================================ }

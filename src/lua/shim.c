@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "memlib.h"
 #include "shim.h"
+#include "tcp.h"
 
 /* The parser sees this much source between two chances to break. */
 #define PIECE 512
@@ -382,6 +383,7 @@ const struct lunatik_lib lunatik_libs[] = {
 
 const struct lunatik_lib lunatik_preloads[] = {
 	{ "buffer", lunatik_open_buffer },
+	{ "tcp", lunatik_open_tcp },
 	{ NULL, NULL },
 };
 
