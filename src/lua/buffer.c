@@ -28,6 +28,8 @@
 #define DOUBLED		(1UL << 20)
 /* Blocks up to here, in bytes, are had without a break, if there is memory at once. */
 #define AT_ONCE		16384
+/* Blocks from here on, in bytes, make the collector go on. */
+#define PACED		4096
 
 struct buffer {
 	lua_Release release;	/* the collector's; see lua_newforeign */
@@ -41,24 +43,35 @@ struct buffer {
 
 /* {=== blocks ================================================================================ */
 
+/* The collector goes on as though the bytes were Lua's own; 0: it collects all there is. */
 static int collect(lua_State *L)
 {
-	lua_gc(L, LUA_GCCOLLECT, 0);
+	int kib = (int)lua_tointeger(L, 1);
+
+	lua_gc(L, kib ? LUA_GCSTEP : LUA_GCCOLLECT, kib);
 	return 0;
+}
+
+static void try_collect(lua_State *L, size_t kib)
+{
+	if (lunatik_vm_of(L)->ext.nogc > 0 || !lua_checkstack(L, 2))
+		return;
+	/* An error of a finalizer is nobody's here. */
+	lua_pushcfunction(L, collect);
+	lua_pushinteger(L, (lua_Integer)kib);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+		lua_pop(L, 1);
 }
 
 int lunatik_buffer_charge(lua_State *L, size_t cost)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 
+	if (cost >= PACED)
+		try_collect(L, cost >> 10);
 	if (lunatik_vm_charge(vm, cost))
 		return 1;
-	if (vm->ext.nogc > 0 || !lua_checkstack(L, 1))
-		return 0;
-	/* An error of a finalizer is nobody's here. */
-	lua_pushcfunction(L, collect);
-	if (lua_pcall(L, 0, 0, 0) != LUA_OK)
-		lua_pop(L, 1);
+	try_collect(L, 0);
 	return lunatik_vm_charge(vm, cost);
 }
 
