@@ -394,6 +394,10 @@ static long operate(struct lunatik_sock *s, struct lunatik_sockcall *c)
 		return kernel_sock_shutdown(s->socket, c->value);
 	case LUNATIK_SOCK_ATMARK:
 		return lunatik_sock_atmark(s->socket);
+	case LUNATIK_SOCK_IFINDEX:
+		return lunatik_sock_ifindex(s->socket, c);
+	case LUNATIK_SOCK_IFNAME:
+		return lunatik_sock_ifname(s->socket, c);
 	default:
 		return -EOPNOTSUPP;
 	}

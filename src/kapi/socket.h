@@ -27,5 +27,7 @@ struct lunatik_sock {
 int lunatik_sock_set(struct socket *socket, struct lunatik_sockcall *c);
 long lunatik_sock_option(struct socket *socket, struct lunatik_sockcall *c);
 int lunatik_sock_atmark(struct socket *socket);
+int lunatik_sock_ifindex(struct socket *socket, struct lunatik_sockcall *c);
+int lunatik_sock_ifname(struct socket *socket, struct lunatik_sockcall *c);
 
 #endif

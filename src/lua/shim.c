@@ -13,6 +13,7 @@
 #include "lauxlib.h"
 #include "lualib.h"
 #include "memlib.h"
+#include "net.h"
 #include "shim.h"
 
 /* The parser sees this much source between two chances to break. */
@@ -380,6 +381,13 @@ const struct lunatik_lib lunatik_libs[] = {
 };
 
 const struct lunatik_lib lunatik_preloads[] = {
+	{ "net", lunatik_open_net },
+	{ "net.stream", lunatik_open_net_stream },
+	{ "net.stream.inet", lunatik_open_net_stream_inet },
+	{ "net.stream.unix", lunatik_open_net_stream_unix },
+	{ "net.dgram", lunatik_open_net_dgram },
+	{ "net.dgram.inet", lunatik_open_net_dgram_inet },
+	{ "net.dgram.unix", lunatik_open_net_dgram_unix },
 	{ NULL, NULL },
 };
 

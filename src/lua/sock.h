@@ -32,6 +32,8 @@ enum lunatik_sock_op {
 	LUNATIK_SOCK_PEER,	/* -> address */
 	LUNATIK_SOCK_SHUTDOWN,	/* value: SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 */
 	LUNATIK_SOCK_ATMARK,	/* -> 0 or 1 */
+	LUNATIK_SOCK_IFINDEX,	/* bytes, len: the name of an interface of its namespace -> its number, or -ENODEV */
+	LUNATIK_SOCK_IFNAME,	/* value -> the length of the name in bytes, which has room for 16 */
 	LUNATIK_SOCK_CLOSE,
 };
 
