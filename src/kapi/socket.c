@@ -338,7 +338,11 @@ static long receive_bytes(struct lunatik_sock *s, struct lunatik_sockcall *c)
 	long n;
 
 	if (c->len < c->want) {
-		n = min_t(long, available(s->socket), c->want);
+		n = available(s->socket);
+		/* To be asked took the error off. */
+		if (n < 0)
+			return n;
+		n = min_t(long, n, c->want);
 		if (n > (long)c->len) {
 			c->need = n;
 			return -ENOBUFS;

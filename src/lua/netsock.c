@@ -192,7 +192,7 @@ static int cloexec(lua_State *L)
 static int receive(lua_State *L, int status, long long want, struct lunatik_address *from, long *result)
 {
 	struct lunatik_socket *s = lua_touserdata(L, 1);
-	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_RECV, .address = from };
+	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_RECV, .address = from, .keeper = 1 };
 	char scratch[LUNATIK_BYTES_SHORT];
 
 	for (;;) {
@@ -403,7 +403,7 @@ static int listen_on(lua_State *L)
 static int accept_step(lua_State *L, int status, lua_KContext ctx)
 {
 	struct lunatik_socket *s = lua_touserdata(L, 1), *made = lua_touserdata(L, 3);
-	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_ACCEPT };
+	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_ACCEPT, .keeper = 1 };
 
 	c.wait = s->nonblock ? 0 : LUNATIK_SOCK_IN;
 	if (!lunatik_socket_try(L, status, &c, s->rcvtimeo))

@@ -59,6 +59,7 @@ struct lunatik_sockcall {
 	/* If it cannot be done yet (-EAGAIN, -EINPROGRESS, -EALREADY): */
 	struct lunatik_event *watch;	/* fires when it may be tried again; NULL: nobody waits */
 	unsigned int wait;		/* LUNATIK_SOCK_IN or _OUT; 0: it never waits */
+	int keeper;			/* index of a userdata whose user value keeps the watch for the next time; or 0 */
 	int again;			/* it has waited: nobody else comes before it */
 	int watched;			/* the watch was put to the socket: it must be armed */
 	int blind;			/* nothing will fire it: it is to be tried again after a while */
