@@ -349,7 +349,11 @@ static long receive_bytes(struct lunatik_sock *s, struct lunatik_sockcall *c)
 	long n;
 
 	if (c->len < c->want) {
-		n = min_t(long, available(s->socket), c->want);
+		n = available(s->socket);
+		/* To be asked took the error off. */
+		if (n < 0)
+			return n;
+		n = min_t(long, n, c->want);
 		if (n > (long)c->len) {
 			c->need = n;
 			return -ENOBUFS;
@@ -407,6 +411,10 @@ static long operate(struct lunatik_sock *s, struct lunatik_sockcall *c)
 		return lunatik_sock_atmark(s->socket);
 	case LUNATIK_SOCK_READY:
 		return ready(s);
+	case LUNATIK_SOCK_IFINDEX:
+		return lunatik_sock_ifindex(s->socket, c);
+	case LUNATIK_SOCK_IFNAME:
+		return lunatik_sock_ifname(s->socket, c);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -32,5 +32,7 @@ void lunatik_outbox_closed(struct lunatik_outbox *out);
 int lunatik_sock_set(struct socket *socket, struct lunatik_sockcall *c);
 long lunatik_sock_option(struct socket *socket, struct lunatik_sockcall *c);
 int lunatik_sock_atmark(struct socket *socket);
+int lunatik_sock_ifindex(struct socket *socket, struct lunatik_sockcall *c);
+int lunatik_sock_ifname(struct socket *socket, struct lunatik_sockcall *c);
 
 #endif

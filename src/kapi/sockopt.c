@@ -9,6 +9,7 @@
 #include <linux/in6.h>
 #include <linux/ipv6.h>
 #include <linux/net.h>
+#include <linux/netdevice.h>
 #include <linux/sockptr.h>
 #include <net/af_unix.h>
 #include <net/inet_sock.h>
@@ -135,4 +136,34 @@ int lunatik_sock_atmark(struct socket *socket)
 	if (sk->sk_family != AF_UNIX)
 		return -ENOTTY;
 	return sk->sk_type == SOCK_STREAM ? unix_atmark(sk) : -EOPNOTSUPP;
+}
+
+int lunatik_sock_ifindex(struct socket *socket, struct lunatik_sockcall *c)
+{
+	struct net_device *dev;
+	char name[IFNAMSIZ] = "";
+	int index = -ENODEV;
+
+	if (c->len >= sizeof(name))
+		return -ENODEV;
+	memcpy(name, c->bytes, c->len);
+	rcu_read_lock();
+	dev = dev_get_by_name_rcu(sock_net(socket->sk), name);
+	if (dev)
+		index = dev->ifindex;
+	rcu_read_unlock();
+	return index;
+}
+
+int lunatik_sock_ifname(struct socket *socket, struct lunatik_sockcall *c)
+{
+	struct net_device *dev;
+	int len = -ENODEV;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(socket->sk), c->value);
+	if (dev)
+		len = strscpy(c->bytes, dev->name, min_t(size_t, c->len, IFNAMSIZ));
+	rcu_read_unlock();
+	return len;
 }

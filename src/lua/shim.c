@@ -14,6 +14,7 @@
 #include "lualib.h"
 #include "buffer.h"
 #include "memlib.h"
+#include "net.h"
 #include "shim.h"
 #include "tcp.h"
 
@@ -276,7 +277,12 @@ void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_w
 		lunatik_take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
 	else
 		lunatik_take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
-	lunatik_generation_end(thread, chunk->end == LUNATIK_DONE || chunk->end == LUNATIK_WAITS);
+	if (chunk->end != LUNATIK_DONE && chunk->end != LUNATIK_WAITS)
+		lunatik_generation_end(thread, 0);
+	else if (chunk->staged > 1)
+		lunatik_generation_hold(thread);
+	else
+		lunatik_generation_end(thread, 1);
 }
 
 void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk)
@@ -358,12 +364,22 @@ static int lunatik_atomic(lua_State *L)
 	return lua_gettop(L);
 }
 
+/* lunatik.interpreter() -> which one of the state's this is, from 1 on, and how many there are. */
+static int lunatik_interpreter(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)lunatik_vm_of(L)->interpreter + 1);
+	lua_pushinteger(L, lunatik_vm_of(L)->interpreters);
+	return 2;
+}
+
 static const luaL_Reg lunatik_functions[] = {
 	{ "name", lunatik_name },
 	{ "limits", lunatik_limits },
 	{ "atomic", lunatik_atomic },
 	{ "replace", lunatik_replace },
 	{ "send", lunatik_send },
+	{ "shared", lunatik_shared },
+	{ "interpreter", lunatik_interpreter },
 	{ NULL, NULL },
 };
 
@@ -384,6 +400,13 @@ const struct lunatik_lib lunatik_libs[] = {
 const struct lunatik_lib lunatik_preloads[] = {
 	{ "buffer", lunatik_open_buffer },
 	{ "tcp", lunatik_open_tcp },
+	{ "net", lunatik_open_net },
+	{ "net.stream", lunatik_open_net_stream },
+	{ "net.stream.inet", lunatik_open_net_stream_inet },
+	{ "net.stream.unix", lunatik_open_net_stream_unix },
+	{ "net.dgram", lunatik_open_net_dgram },
+	{ "net.dgram.inet", lunatik_open_net_dgram_inet },
+	{ "net.dgram.unix", lunatik_open_net_dgram_unix },
 	{ NULL, NULL },
 };
 

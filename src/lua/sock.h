@@ -33,6 +33,8 @@ enum lunatik_sock_op {
 	LUNATIK_SOCK_SHUTDOWN,	/* value: SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 */
 	LUNATIK_SOCK_ATMARK,	/* -> 0 or 1 */
 	LUNATIK_SOCK_READY,	/* -> LUNATIK_SOCK_IN and _OUT: what can be done now */
+	LUNATIK_SOCK_IFINDEX,	/* bytes, len: the name of an interface of its namespace -> its number, or -ENODEV */
+	LUNATIK_SOCK_IFNAME,	/* value -> the length of the name in bytes, which has room for 16 */
 	LUNATIK_SOCK_CLOSE,
 };
 
@@ -59,6 +61,7 @@ struct lunatik_sockcall {
 	/* If it cannot be done yet (-EAGAIN, -EINPROGRESS, -EALREADY): */
 	struct lunatik_event *watch;	/* fires when it may be tried again; NULL: nobody waits */
 	unsigned int wait;		/* LUNATIK_SOCK_IN or _OUT; 0: it never waits */
+	int keeper;			/* index of a userdata whose user value keeps the watch for the next time; or 0 */
 	int again;			/* it has waited: nobody else comes before it */
 	int watched;			/* the watch was put to the socket: it must be armed */
 	int blind;			/* nothing will fire it: it is to be tried again after a while */

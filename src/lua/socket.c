@@ -120,11 +120,21 @@ static int is_done(const struct lunatik_sockcall *c)
 	return result != -LUNATIK_EAGAIN && result != -LUNATIK_EINPROGRESS && result != -LUNATIK_EALREADY;
 }
 
-/* Pushes a watch; what it waits for and when it gives up is set by who arms it. */
-static struct lunatik_waiter *push_watch(lua_State *L, unsigned long long timeout)
+/* Pushes a watch that waits until `timeout` is over: the one that the socket kept, or a new one. */
+static struct lunatik_waiter *push_watch(lua_State *L, int keeper, unsigned long long timeout)
 {
-	struct lunatik_waiter *w = lua_newuserdata(L, sizeof(*w) + lunatik_watch_size());
+	struct lunatik_waiter *w;
 
+	if (keeper && lua_getuservalue(L, keeper) == LUA_TUSERDATA) {
+		w = lua_touserdata(L, -1);
+		/* Others may wait for the same socket meanwhile. */
+		lua_pushnil(L);
+		lua_setuservalue(L, keeper);
+	} else {
+		if (keeper)
+			lua_pop(L, 1);
+		w = lua_newuserdata(L, sizeof(*w) + lunatik_watch_size());
+	}
 	w->due = timeout ? lunatik_sock_clock() + timeout : FOREVER;
 	if (w->due < timeout)
 		w->due = FOREVER;
@@ -133,6 +143,18 @@ static struct lunatik_waiter *push_watch(lua_State *L, unsigned long long timeou
 	w->id = 0;
 	w->live = 0;
 	return w;
+}
+
+/* True when the socket kept a watch: who waited for it last time is likely to do so again. */
+static int has_watch(lua_State *L, int keeper)
+{
+	int has = 0;
+
+	if (keeper) {
+		has = lua_getuservalue(L, keeper) == LUA_TUSERDATA;
+		lua_pop(L, 1);
+	}
+	return has;
 }
 
 /* A call-out that may put the watch on top to a socket: the registry keeps it from before that on. */
@@ -192,20 +214,28 @@ int lunatik_socket_try(lua_State *L, int status, struct lunatik_sockcall *c, uns
 	}
 	if (!c->sock) {
 		c->result = -LUNATIK_EBADF;
-	} else if (!w || lunatik_sock_clock() >= w->due) {
+	} else if (w && lunatik_sock_clock() < w->due) {
+		if (!try_with(L, w, c))
+			return 0;
+	} else if (w || !c->wait || !has_watch(L, c->keeper) || !lunatik_may_wait(L)) {
 		c->watch = NULL;
 		lunatik_socket_call(L, c);
 		if (!is_done(c) && c->wait && !w) {
 			if (!lunatik_may_wait(L))
 				luaL_error(L, "cannot wait here");
-			w = push_watch(L, timeout);
+			w = push_watch(L, c->keeper, timeout);
 			if (!try_with(L, w, c))
 				return 0;
 		}
-	} else if (!try_with(L, w, c)) {
-		return 0;
+	} else {
+		luai_poll(L);
+		w = push_watch(L, c->keeper, timeout);
+		if (!try_with(L, w, c))
+			return 0;
 	}
-	if (w)
+	if (w && c->keeper)
+		lua_setuservalue(L, c->keeper);
+	else if (w)
 		lua_pop(L, 1);
 	return 1;
 }
