@@ -521,6 +521,7 @@ static int accepting(lua_State *L, int status, lua_KContext ctx)
 	k.call.op = LUNATIK_SOCK_ACCEPT;
 	k.call.run = accept_run;
 	k.call.wait = LUNATIK_SOCK_IN;
+	k.call.keeper = l->stored ? 0 : 1;
 	if (!lunatik_tcp_try(L, status, &k.call, (unsigned long long)lua_tointeger(L, 2)))
 		return lunatik_wait(L, ctx, accepting);
 	if (k.call.result) {
@@ -542,6 +543,7 @@ static void push_store(lua_State *L)
 		return;
 	lua_pop(L, 1);
 	lua_createtable(L, 2, 0);
+	((struct lunatik_tcp *)lua_touserdata(L, 1))->stored = 1;
 	lua_pushvalue(L, -1);
 	lua_setuservalue(L, 1);
 }

@@ -19,6 +19,7 @@ struct lunatik_tcp {
 	unsigned char closed;
 	unsigned char read_frozen, write_frozen;
 	unsigned char reading;		/* somebody has received, and not put away yet, what belongs to a message */
+	unsigned char stored;		/* its user value is a table (tcp.c), else a watch that waits for the next wait */
 	int error;			/* of a read: every later one has it; 0: none */
 	unsigned int loop;		/* counts the continuous callbacks: only the last is called */
 	struct lunatik_framing read, write;

@@ -189,6 +189,7 @@ int lunatik_tcp_read(lua_State *L, int status, lua_KContext ctx)
 		r.call.run = receive;
 		r.call.wait = LUNATIK_SOCK_IN;
 		r.call.again = again;
+		r.call.keeper = s->stored ? 0 : 1;
 		r.framed = s->read.bytes ? s : NULL;
 		r.most = charge_chunk(L);
 		r.first = r.most < FIRST ? r.most : FIRST;
