@@ -82,6 +82,12 @@ OPERATIONS = (
     ("run", lambda op: op.request("run %s 12 =s\nx = 1 return 2")),
     ("execute that fails", lambda op: op.request("execute %s error('x')\n")),
     ("execute that waits", lambda op: op.request("execute %s timer.create(1, print) timer.sleep(0.001)\n")),
+    ("a pair of sockets", lambda op: op.request("execute %s local p = require('net.stream').pair() if p then p[1]:send(('x'):rep(3000)) "
+                                                "p[2]:recv(5000) p[1]:close() p[2]:close() end\n")),
+    ("a server and its client", lambda op: op.request(
+        "execute %s local n = require 'net.stream.inet' local o = {host = '127.0.0.1', port = '0', nonblock = true} local s = n.server.new(o) "
+        "if s and not s:listen() then local a = s:getsockname() o.port = a and a:addr().port local c = a and n.client.new(o) "
+        "local p = s:accept() if p and c then c:send('x') p:recv() c:close() p:close() end end if s then s:close() end\n")),
     ("cancel", lambda op: op.request("cancel %s\n")),
     ("list", lambda op: write(op.opened(CTL, os.O_RDWR), b"list\n")),
     ("reading a reply", lambda op: (libc.read, op.opened(CTL, os.O_RDWR, b"execute %s return ('x'):rep(9000)\n" % op.name.encode()), buffer, 65536)),

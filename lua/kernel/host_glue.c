@@ -153,7 +153,9 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },
 };
 
-const struct lunatik_lib lunatik_preloads[] = { { NULL, NULL } };
+const struct lunatik_lib lunatik_preloads[] = {
+	{ NULL, NULL },
+};
 
 /* The module has these from a Rust libm and from soft-float arithmetic. */
 double lunatik_sqrt(double x) { return sqrt(x); }

@@ -330,7 +330,7 @@ static int packet_newindex(lua_State *L)
 			return bad_value(L, lua_pushfstring(L, "0 to %I", (LUAI_UACINT)limit_of(field->write)));
 		value = (unsigned int)n;
 	}
-	err = lunatik_packet_write(p, (enum lunatik_write)field->write, value, bytes);
+	err = lunatik_packet_write(p, (enum lunatik_packet_write)field->write, value, bytes);
 	lunatik_packet_refresh(p);
 	if (err != 0)
 		return luaL_error(L, "%s", lunatik_packet_why(L, err, lua_pushfstring(L, "field '%s'", lua_tostring(L, 2))));

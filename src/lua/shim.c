@@ -13,9 +13,12 @@
 #include "lstate.h"
 #include "lauxlib.h"
 #include "lualib.h"
+#include "buffer.h"
 #include "memlib.h"
 #include "packet.h"
+#include "net.h"
 #include "shim.h"
+#include "tcp.h"
 
 /* The parser sees this much source between two chances to break. */
 #define PIECE 512
@@ -133,7 +136,7 @@ void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
 
 int lunatik_forget(lua_State *L)
 {
-	return lunatik_vm_forget(lunatik_vm_of(L));
+	return !lunatik_vm_of(L)->ext.foreign && lunatik_vm_forget(lunatik_vm_of(L));
 }
 
 size_t lunatik_gcmark(lua_State *L)
@@ -424,6 +427,15 @@ const struct lunatik_lib lunatik_libs[] = {
 const struct lunatik_lib lunatik_preloads[] = {
 	{ "netfilter", lunatik_open_netfilter },
 	{ "conn", lunatik_open_conn },
+	{ "buffer", lunatik_open_buffer },
+	{ "tcp", lunatik_open_tcp },
+	{ "net", lunatik_open_net },
+	{ "net.stream", lunatik_open_net_stream },
+	{ "net.stream.inet", lunatik_open_net_stream_inet },
+	{ "net.stream.unix", lunatik_open_net_stream_unix },
+	{ "net.dgram", lunatik_open_net_dgram },
+	{ "net.dgram.inet", lunatik_open_net_dgram_inet },
+	{ "net.dgram.unix", lunatik_open_net_dgram_unix },
 	{ NULL, NULL },
 };
 

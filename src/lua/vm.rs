@@ -175,6 +175,7 @@ impl Vm {
                     nobreak: 0,
                     nogc: 0,
                     sections: 0,
+                    foreign: 0,
                     stack_limit: core::ptr::null(),
                     stack_red: core::ptr::null(),
                     random: [0; 2],
@@ -608,4 +609,18 @@ unsafe extern "C" fn lunatik_vm_limit(raw: *mut RawVm) -> usize {
 unsafe extern "C" fn lunatik_vm_used(raw: *mut RawVm) -> usize {
     // SAFETY: `owner` is the state whose lock is held.
     unsafe { (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap.used() }
+}
+
+/// Charges memory outside of the heap: false when the limit has no room.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_charge(raw: *mut RawVm, size: usize) -> bool {
+    // SAFETY: `owner` is the state whose lock is held; no Lua runs meanwhile.
+    unsafe { &mut (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap }.charge_foreign(size)
+}
+
+/// Takes such a charge back.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_credit(raw: *mut RawVm, size: usize) {
+    // SAFETY: As above.
+    unsafe { &mut (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap }.credit_foreign(size);
 }
