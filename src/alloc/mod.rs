@@ -298,6 +298,13 @@ impl<B: Backing> Heap<B> {
         self.wanted
     }
 
+    /// Says that a block of `size` bytes will be asked for; [`wanted`](Self::wanted) knows until it can be had.
+    pub fn want(&mut self, size: usize) {
+        if self.largest_free() < size {
+            self.wanted = self.wanted.max(size);
+        }
+    }
+
     // ---- the account ----------------------------------------------------------------------
 
     /// Bytes charged now: 0 exactly when every block was freed.
