@@ -121,7 +121,7 @@ pub struct Heap<B: Backing = NoBacking> {
     backing: B,
 }
 
-const _: () = assert!(size_of::<Heap>() < 1024);
+const _: () = assert!(size_of::<Heap>() < 1088);
 
 // SAFETY: the pointers lead only into memory that the heap alone owns, and go with it.
 unsafe impl<B: Backing + Send> Send for Heap<B> {}
