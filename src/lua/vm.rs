@@ -27,7 +27,7 @@ use crate::name::StateName;
 use crate::state::State;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
@@ -57,6 +57,20 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages that scripts queued.
     pub messages_out: u64,
+}
+
+impl Stats {
+    /// Adds those of another interpreter, which had the same scripts; of the longest hold the longer one counts.
+    pub fn add(&mut self, other: &Self) {
+        let Self { executions: _, events, errors, slices, overruns, longest_hold, messages_in, messages_out } = other;
+        self.events += events;
+        self.errors += errors;
+        self.slices += slices;
+        self.overruns += overruns;
+        self.longest_hold = self.longest_hold.max(*longest_hold);
+        self.messages_in += messages_in;
+        self.messages_out += messages_out;
+    }
 }
 
 /// What is guarded by the lock.
@@ -90,6 +104,8 @@ pub struct Vm {
     #[pin]
     room: WaitQueue,
     cancels: AtomicU32,
+    /// Of a state with several: the first interpreter, which has the messages; null for that one itself.
+    first: AtomicPtr<Vm>,
     name: StateName,
 }
 
@@ -121,8 +137,19 @@ pub struct Chunk<'a> {
     pub text: &'a [u8],
     /// Its name as `load` takes it, with a terminating zero.
     pub name: &'a [u8],
-    /// What it registers takes effect when it ends without error or first waits, and not before.
-    pub staged: bool,
+    /// When what it registers takes effect.
+    pub staged: Staged,
+}
+
+/// When what a chunk registers takes effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// At once.
+    No = 0,
+    /// When it ends without error or first waits, and not before.
+    Yes = 1,
+    /// The same, but with [`Vm::settle`], when the other interpreters are as far.
+    Held = 2,
 }
 
 impl Vm {
@@ -146,6 +173,9 @@ impl Vm {
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
+                shared: core::ptr::null_mut(),
+                interpreter: 0,
+                interpreters: 1,
                 timers: 0,
                 handling: 0,
                 staging: core::ptr::null_mut(),
@@ -173,6 +203,7 @@ impl Vm {
             outbox <- Mailbox::new(),
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
+            first: AtomicPtr::new(core::ptr::null_mut()),
             name,
         })
     }
@@ -182,16 +213,22 @@ impl Vm {
         &self.name
     }
 
-    /// Makes the Lua state with its libraries. Process context. [`Error::NoMemory`],
-    /// [`Error::Interrupted`] while it waits for a stack.
-    pub fn open(&self, state: &Arc<State>) -> Result {
-        self.queue.make(state)?;
+    /// Makes the Lua state with its libraries, as one of so many `interpreters`. Process context.
+    /// [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
+    pub fn open(&self, state: &Arc<State>, interpreter: u32, interpreters: u32) -> Result {
+        self.queue.make(state, interpreter)?;
         self.netns.make()?;
         self.outbox.make()?;
+        if interpreter > 0 {
+            self.first.store(core::ptr::from_ref(state.vm()).cast_mut(), Ordering::Release);
+        }
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
             inner.raw.queue = self.queue.as_ptr();
             inner.raw.netns = self.netns.as_ptr();
+            inner.raw.shared = state.shared().as_ptr();
+            inner.raw.interpreter = interpreter;
+            inner.raw.interpreters = interpreters;
         });
         self.supply()?;
         let ended = self.enter_sliced(Kind::Service, Job::Open, self.mark())?.0;
@@ -260,10 +297,18 @@ impl Vm {
         Ok(ran)
     }
 
+    /// What a chunk that was held back has registered takes effect now, or goes. Process context.
+    pub fn settle(&self, good: bool) {
+        self.with(|inner| {
+            // SAFETY: Under the lock; nothing of it runs Lua, raises or allocates.
+            unsafe { ffi::lunatik_generation_settle(&raw mut inner.raw, c_int::from(good)) };
+        });
+    }
+
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Ran {
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let (_, entry_why, thread) = loop {
             // An event is never lost: without memory for a stack it comes later.
             match self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark) {
@@ -285,7 +330,7 @@ impl Vm {
     /// from the state's work item.
     pub fn collect(&self, mark: u32) {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
-            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
             let _ = self.take_result(&raw, why::GO_ON, thread, |_, ran| ran.outcome = Ok(()));
         }
     }
@@ -464,7 +509,7 @@ fn raw_chunk(chunk: &Chunk<'_>) -> RawChunk {
         len: chunk.text.len(),
         pos: 0,
         name: chunk.name.as_ptr().cast(),
-        staged: c_int::from(chunk.staged),
+        staged: chunk.staged as c_int,
         end: end::NOMEM,
         result: c"not enough memory".as_ptr().cast(),
         result_len: c"not enough memory".count_bytes(),
