@@ -61,6 +61,12 @@ size_t lunatik_gcmark(lua_State *L)
 	return (size_t)-1 >> 1;
 }
 
+void lunatik_room(lua_State *L, size_t size)
+{
+	(void)size;
+	luai_poll(L);
+}
+
 int lunatik_forget(lua_State *L)
 {
 	(void)L;

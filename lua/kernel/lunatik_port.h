@@ -49,6 +49,11 @@ void lunatik_break(struct lua_State *L);
 #define luai_poll(L) \
 	do { if (luai_timeup(L)) lunatik_break(L); } while (0)
 
+/* The same before a block of `size` bytes is asked for, in a C function, so that there is room for a large one. */
+#define LUAI_LARGE	(128 * 1024)
+#define luai_room(L,size) \
+	do { if ((size) >= LUAI_LARGE) lunatik_room(L, size); } while (0)
+
 /* The same, once in `every` (a power of 2) values of a counter. */
 #define luai_pollat(L,count,every) \
 	do { if (((count) & ((every) - 1)) == (every) - 1) luai_poll(L); } while (0)
@@ -89,6 +94,9 @@ size_t lunatik_gcmark(struct lua_State *L);
 
 /* The state is being closed, finalizers have run: true when its objects need not be freed one by one. */
 int lunatik_forget(struct lua_State *L);
+
+/* A chance to break, before a block of `size` bytes is asked for. */
+void lunatik_room(struct lua_State *L, size_t size);
 
 /* An address as scripts may see it: a keyed hash of `p`, never 0 for a pointer that is not NULL. */
 unsigned long lunatik_hash_ptr(const void *p);

@@ -2,9 +2,8 @@
 """The longest time that Lua holds a state's lock, and with it keeps softirqs off its CPU, in what cannot give way anywhere.
 
 Each script attacks one builtin, in fresh states of three limits; what counts is `longest_hold_ns` of `stats`. Errors (the
-limit, mostly) are a script's own affair. Beside it: the slice. LUNATIK_BENCH_LIMITS=3 takes states of 64 MiB, too.
+limit, mostly) are a script's own affair. Beside it: the slice.
 """
-import os
 
 from lib import now, row, section
 import lunatik
@@ -48,17 +47,16 @@ def size(limit):
 
 def main(wanted):
     slice_ns = 1000 * int(lunatik.slurp(lunatik.PARAMETERS + "/slice_us"))
-    largest = LIMITS[:int(os.environ.get("LUNATIK_BENCH_LIMITS", 2))]
     section("Longest time with softirqs off", "held", "slice")
     for name, script in ATTACKS:
-        for limit in largest:
+        for limit in LIMITS:
             if wanted and not any(word in name for word in wanted):
                 continue
             state = lunatik.new_state(limit)
             lunatik.ask(state, "local N = %d %s" % (size(limit) // 10, script))
             row("%s, %s" % (name, limit), int(lunatik.stats(state)["longest_hold_ns"]), "ns", slice_ns)
             lunatik.ctl("destroy %s\n" % state)
-    for limit in largest:
+    for limit in LIMITS:
         if wanted and "destroy" not in wanted:
             continue
         state = lunatik.new_state(limit)

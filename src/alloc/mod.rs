@@ -122,7 +122,7 @@ pub struct Heap<B: Backing = NoBacking> {
     backing: B,
 }
 
-const _: () = assert!(size_of::<Heap>() < 1024);
+const _: () = assert!(size_of::<Heap>() < 1088);
 
 // SAFETY: the pointers lead only into memory that the heap alone owns, and go with it.
 unsafe impl<B: Backing + Send> Send for Heap<B> {}
@@ -300,6 +300,13 @@ impl<B: Backing> Heap<B> {
     /// would have held it was added; 0 if none. [`segment_for`] tells how long a segment it wants.
     pub fn wanted(&self) -> usize {
         self.wanted
+    }
+
+    /// Says that a block of `size` bytes will be asked for; [`wanted`](Self::wanted) knows until it can be had.
+    pub fn want(&mut self, size: usize) {
+        if self.largest_free() < size {
+            self.wanted = self.wanted.max(size);
+        }
     }
 
     // ---- the account ----------------------------------------------------------------------

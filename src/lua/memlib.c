@@ -167,6 +167,7 @@ static int mem_gc(lua_State *L)
 
 void lunatik_memory_new(lua_State *L, size_t len)
 {
+	luai_room(L, len);
 	memset(push_fixed(L, len), 0, len);
 }
 

@@ -92,7 +92,15 @@ impl Segment {
 
     /// One that a heap can do without. Under the state's lock.
     pub fn take_spare(heap: &mut StateHeap) -> Option<Self> {
-        heap.take_surplus_segment(slack(heap)).map(|(base, len)| Self { base, len })
+        if heap.limit() <= WHOLE {
+            return heap.take_surplus_segment(slack(heap)).map(|(base, len)| Self { base, len });
+        }
+        let segment = Self::take_empty(heap)?;
+        if shortfall(heap) == 0 {
+            return Some(segment);
+        }
+        // It was taken from there, so there is a place for it.
+        segment.give(heap)
     }
 
     /// One that is empty, as all are after the Lua state was closed.
@@ -128,6 +136,15 @@ fn slack(heap: &StateHeap) -> usize {
     heap.limit() / 8
 }
 
+/// True when a block of `size` bytes finds no room though the limit allows it; [`shortfall`] says then what it takes.
+pub fn wants(heap: &mut StateHeap, size: usize) -> bool {
+    if heap.limit() <= WHOLE || size > heap.limit().saturating_sub(heap.used()) || heap.each_block() {
+        return false;
+    }
+    heap.want(size);
+    heap.wanted() >= size && heap.largest_free() < size
+}
+
 /// Bytes of the segment that the heap should get now, 0 for none.
 pub fn shortfall(heap: &StateHeap) -> usize {
     if heap.each_block() {
@@ -137,9 +154,13 @@ pub fn shortfall(heap: &StateHeap) -> usize {
     if heap.limit() <= WHOLE || whole == 0 {
         return whole;
     }
+    let left = heap.limit().saturating_sub(heap.used());
+    let wanted = heap.wanted();
+    if wanted <= left && heap.largest_free() < wanted {
+        return crate::alloc::segment_for(wanted);
+    }
     // A table that grows takes twice its old size while it still has that: twice of what is in use
     // is the most that a single step can ask for.
-    let left = heap.limit().saturating_sub(heap.used());
     let step = heap.used().saturating_mul(2).saturating_add(AHEAD).min(left);
     if heap.largest_free() >= step.saturating_sub(AHEAD / 2).max(BACKING_MIN) {
         return 0;

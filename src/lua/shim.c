@@ -134,6 +134,21 @@ void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
 	lua_rawsetp(vm->aux, LUA_REGISTRYINDEX, thread);
 }
 
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+void lunatik_room(lua_State *L, size_t size)
+{
+	struct lunatik_vm *vm = lunatik_vm_of(L);
+
+	luai_poll(L);
+	/* At the break the memory is supplied. */
+	if (lunatik_vm_wants(vm, size) && lunatik_call_out(vm, nothing, NULL))
+		luai_poll(L);
+}
+
 int lunatik_forget(lua_State *L)
 {
 	return !lunatik_vm_of(L)->ext.foreign && lunatik_vm_forget(lunatik_vm_of(L));

@@ -275,6 +275,9 @@ int lunatik_port_send(struct lunatik_vm *vm, unsigned int port, const char *byte
 /* True when what runs is to end: its next poll raises. */
 _Bool lunatik_is_ending(struct lunatik_vm *vm);
 
+/* True when there is no room for a block of so many bytes, though the limit allows it: a break makes some. */
+_Bool lunatik_vm_wants(struct lunatik_vm *vm, size_t size);
+
 /* True when the state's memory can be given back whole, without its blocks being freed; they are not then. */
 _Bool lunatik_vm_forget(struct lunatik_vm *vm);
 

@@ -585,6 +585,16 @@ unsafe extern "C" fn lunatik_vm_name(raw: *mut RawVm) -> *const c_char {
     unsafe { (*(*raw).owner.cast::<Vm>()).name.as_c_bytes().as_ptr().cast() }
 }
 
+/// True when a break would make room for a block of so many bytes.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_wants(raw: *mut RawVm, size: usize) -> bool {
+    // SAFETY: `owner` is the state whose lock is held.
+    unsafe {
+        let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
+        memory::wants(&mut (*inner).heap, size)
+    }
+}
+
 /// True when the segments can be given back with all that is in them.
 #[no_mangle]
 unsafe extern "C" fn lunatik_vm_forget(raw: *mut RawVm) -> bool {
