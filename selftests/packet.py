@@ -6,13 +6,13 @@ import os
 import random
 import socket
 import struct
+import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from lunatik import *  # noqa: E402,F403
-from net import Namespace, pair, sh  # noqa: E402
+from net import Namespace, pair  # noqa: E402
 
 ETH_P_ALL = 3
 A4, B4, C4 = "10.9.0.1", "10.9.0.2", "10.8.0.2"
@@ -401,9 +401,18 @@ def test_writes():
                      lambda p: p[9] == 17)
     equal(got and (got[12:16], got[28:]), (n4(from4), b"ab!"), "by the frame, whose checksums are the script's affair")
 
+    # What others have of the same bytes stays as it was.
+    sniffer = Wire(b, "v0")
+    got, _ = changed(4, "p:set(p.payload, 'XYZ')", ip4(17, udp(s4, d4, 1, 2, b"abc")), lambda p: p[9] == 17)
+    heard = sniffer.receive(lambda p: p[9] == 17)
+    equal((got and got[28:], heard and heard[28:31]), (b"XYZ", b"abc"), "a sniffer on the way in has the bytes that came in")
+    got, _ = changed(4, "memory.set(p:frame(), -1, 33)", ip4(17, udp(s4, d4, 1, 2, b"abc")), lambda p: p[9] == 17)
+    heard = sniffer.receive(lambda p: p[9] == 17)
+    equal((got and got[28:], heard and heard[28:31]), (b"ab!", b"abc"), "by the frame, too")
+    sniffer.socket.close()
+
     # What is refused, and how.
     u = ip4(17, udp(s4, d4, 1, 2, b"abc"))
-    is_udp = lambda p: p[9] == 17  # noqa: E731
     six = ip6(17, udp(s6, d6, 1, 2, b"abc"))
     for statement, packet, pattern in (
             ("p.len = 3", u, "field 'len' cannot be set$"),
@@ -433,7 +442,34 @@ def test_writes():
         got, outcome = changed(packet[0] >> 4, statement, packet, lambda p, packet=packet: p[0] >> 4 == packet[0] >> 4 and p[-8:] == packet[-8:])
         like(outcome, pattern, "refused: " + statement)
     check(got is not None, "and the packet goes its way")
-    del is_udp
+
+
+def test_route():
+    """What the state's machine itself sends finds another way when its address changes."""
+    server = c.socket()
+    server.bind((C4, 5353))
+    server.settimeout(3)
+    lua("""hook("ipv4", "output", function(p) if p.dport == 5353 then p.daddr = "%s" end end)""" % C4)
+    client = b.socket()
+    client.sendto(b"redirected", (A4, 5353))
+    try:
+        got = server.recv(100)
+    except TimeoutError:
+        got = None
+    equal(got, b"redirected", "output: a new destination gets a new route")
+    server.close()
+    server = c.socket(socket.AF_INET6)
+    server.bind((C6, 5353))
+    server.settimeout(3)
+    lua("""hook("ipv6", "output", function(p) if p.dport == 5353 then p.daddr = "%s" end end)""" % C6)
+    client = b.socket(socket.AF_INET6)
+    client.sendto(b"redirected", (A6, 5353))
+    try:
+        got = server.recv(100)
+    except TimeoutError:
+        got = None
+    equal(got, b"redirected", "over IPv6")
+    server.close()
 
 
 # --- methods -------------------------------------------------------------------------------------------------------------------
@@ -534,6 +570,11 @@ def test_stolen():
     equal(execute(name, "return held[4]:send(('y'):rep(3000))"), "true", "and longer, over IPv6")
     got = out.receive(to5)
     equal(got and (is_sound(got), got[60:]), (True, b"y" * 3000), "arrives")
+    steal(ip4(6, tcp(s4, d4, 1, 5, b"its own frame")))
+    frame_len = 14 + 40 + 13
+    equal(execute(name, "local p = table.remove(held) return p:send(p:frame())"), "true", "with its own frame, which moves for it")
+    got = out.receive(to5)
+    equal(got and (is_sound(got), len(got), got[40 + 54:]), (True, 40 + frame_len, b"its own frame"), "arrives")
     steal(ip4(17, udp(s4, d4, 1, 5, b"later")))
     equal(execute(name, "return held[5]:send('x')"), "nil\tunable to set tcp payload", "UDP has no TCP payload")
     equal(execute(name, "return held[5]:close(), pcall(held[5].close, held[5])"), "true\tfalse\tbad argument #1 to '?' (closed packet)", "close")
@@ -562,6 +603,48 @@ def test_stolen():
     b.ip("link", "set", "w0", "up")
     b.ip("addr", "add", "fd08::1/64", "dev", "w0", "nodad")
     neighbours()
+
+
+def test_stolen_elsewhere():
+    """Where a packet goes on depends on where it was stolen."""
+    d, e = Namespace(), Namespace()
+    pair(d, b, "x0", "x1", ("10.7.0.%d/24",))
+    pair(e, b, "x0", "x2", ("10.6.0.%d/24",))
+    b.ip("link", "add", "br0", "type", "bridge")
+    for device in ("x1", "x2"):
+        b.ip("link", "set", device, "master", "br0")
+    b.ip("link", "set", "br0", "up")
+    from_d, to_e = Wire(d, "x0"), Wire(e, "x0")
+
+    def case(family, where, device, send, listen, text):
+        lua("""local once = true
+            kept = nil
+            hook("%s", "%s", function(p)
+                if p.dport == 5 and once then once = false kept = p return "stolen" end
+            end, %s)""" % (family, where, device and '"%s"' % device))
+        listen.flush()
+        send()
+        check(soon(lambda: execute(name, "return kept ~= nil") == "true", 3), "%s: stolen" % text)
+        held = listen.receive(lambda p: p[0] == 0x45 and p[22:24] == b"\0\5", 0.2)
+        sent = execute(name, "return kept and kept:send()")
+        got = listen.receive(lambda p: p[0] == 0x45 and p[22:24] == b"\0\5")
+        equal((held, sent, got and got[28:28 + 5]), (None, "true", b"later"), "%s: sent, and it arrives" % text)
+
+    def routed():
+        wire.send(mac_b, 0x800, ip4(17, udp(n4(A4), n4(C4), 1, 5, b"later")))
+
+    def bridged():
+        from_d.send(to_e.mac, 0x800, ip4(17, udp(n4("10.7.0.1"), n4("10.6.0.1"), 1, 5, b"later"), "10.7.0.1", "10.6.0.1"))
+
+    for where in ("prerouting", "postrouting"):
+        case("ipv4", where, None, routed, out, where)
+    case("netdev", "ingress", "v0", routed, out, "ingress")
+    case("netdev", "egress", "w0", routed, out, "egress")
+    subprocess.run(["modprobe", "bridge"], capture_output=True)
+    for where in ("prerouting", "forward", "postrouting"):
+        case("bridge", where, None, bridged, to_e, "bridge, " + where)
+    lua("handle:remove() handle = nil")
+    b.ip("link", "del", "br0")
 
 
 def test_reply():
@@ -709,10 +792,10 @@ def test_end():
     equal(execute(second, "return held[2]:close()"), "true", "and are closed")
 
 
-TESTS = [test_fields, test_where, test_writes, test_methods, test_stolen, test_reply, test_conn, test_fuzz, test_end]
+TESTS = [test_fields, test_where, test_writes, test_route, test_methods, test_stolen, test_stolen_elsewhere, test_reply, test_conn, test_fuzz, test_end]
 if len(sys.argv) > 1:
     TESTS = [t for t in TESTS if t.__name__[5:] in sys.argv[1:]]
-plan(177 if len(sys.argv) == 1 else 0)
+plan(195 if len(sys.argv) == 1 else 0)
 world()
 mac_b = router_mac()
 for test in TESTS:

@@ -387,13 +387,13 @@ int lunatik_open_packet(lua_State *L)
 	*store = NULL;
 	luaL_newlib(L, store_metamethods);
 	lua_setmetatable(L, -2);
-	/* Kept by the metatable of the packets, which the registry keeps. */
-	lua_createtable(L, 1, 6);
+	/* Where no script can take it away: packets refer to what is in it. */
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, store_metamethods);
+	lua_createtable(L, 0, 6);
 	luaL_setfuncs(L, metamethods, 0);
 	lua_pushliteral(L, "luapacket");
 	lua_setfield(L, -2, "__name");
-	lua_pushvalue(L, -2);
-	lua_rawseti(L, -2, 1);
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "packet");
 	luaL_requiref(L, "conn", lunatik_open_conn, 1);
