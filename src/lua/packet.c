@@ -2,8 +2,8 @@
 /*
  * The packet object: its fields, and its life from a callback's begin to its end, or beyond when it is stolen.
  *
- * Context: under the state's lock. Reading a field is what firewalls spend their time with, so __index looks at Lua's own
- * structures instead of asking its API: the arguments, a short string's bytes, the metatable of a userdata. A name is found
+ * Context: under the state's lock. Reading a field is what firewalls spend their time with, so the interpreter asks here before it
+ * calls __index, and both look at Lua's own structures instead of asking its API. A name is found
  * by a multiplication (src/libs/packet/names.rs), the headers once a packet, when the first field is asked for. A userdata gets
  * its finalizer only when it is stolen: to the collector a lent one is no more than bytes.
  *
@@ -166,7 +166,7 @@ static void push_ether(lua_State *L, const unsigned char *bytes)
 /* What is no part of a word; one value is pushed. */
 static void push_other(lua_State *L, struct lunatik_packet *p, const struct lunatik_field *field)
 {
-	unsigned int six = (p->layout.has & LUNATIK_HAS_IP6) != 0, value;
+	unsigned int six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
 	const unsigned char *bytes = p->base[field->base] + field->offset[six];
 	char buf[LUNATIK_WORD_SIZE];
 	const char *word;
@@ -187,17 +187,59 @@ static void push_other(lua_State *L, struct lunatik_packet *p, const struct luna
 	case LUNATIK_FIELD_ETHER:
 		push_ether(L, bytes);
 		return;
-	case LUNATIK_FIELD_META:
-		if (lunatik_packet_meta(p, field->mask, &value))
-			lua_pushinteger(L, value);
-		else
-			lua_pushnil(L);
-		return;
 	case LUNATIK_FIELD_NAME:
 		word = lunatik_packet_word(p, field->mask, buf);
 		lua_pushstring(L, word);
 		return;
 	}
+}
+
+/*
+ * What the interpreter asks first (lua/kernel/patches/21-fields.patch): parts of words, numbers that are looked up, methods. The rest
+ * allocates, or raises.
+ */
+int lunatik_getfield(void *contents, const char *name, unsigned int len, void *value)
+{
+	const struct lunatik_field *field = find_field(name, len);
+	struct lunatik_packet *p = contents;
+	unsigned int six, word;
+	TValue *to = value;
+
+	if (field == NULL)
+		return 0;
+	if (field->op == LUNATIK_FIELD_METHOD) {
+		setfvalue(to, lunatik_packet_methods[field->mask % LUNATIK_PACKET_METHODS]);
+		return 1;
+	}
+	if (p->skb == NULL)
+		return 0;
+	lunatik_packet_look_once(p);
+	if ((p->layout.has & field->need) != field->need) {
+		setnilvalue(to);
+		return 1;
+	}
+	if (field->op <= LUNATIK_FIELD_FLAG) {
+		six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
+		word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
+		if (field->op == LUNATIK_FIELD_INT) {
+			setivalue(to, word);
+		} else {
+			setbvalue(to, word != 0);
+		}
+		return 1;
+	}
+	if (field->op == LUNATIK_FIELD_LEN) {
+		setivalue(to, p->len);
+		return 1;
+	}
+	if (field->op != LUNATIK_FIELD_META)
+		return 0;
+	if (lunatik_packet_meta(p, field->mask, &word)) {
+		setivalue(to, word);
+	} else {
+		setnilvalue(to);
+	}
+	return 1;
 }
 
 /* pkt.name, pkt.method */
@@ -206,36 +248,21 @@ static int packet_index(lua_State *L)
 	const TValue *self = L->ci->func + 1;
 	const struct lunatik_field *field;
 	struct lunatik_packet *p;
-	unsigned int six, word;
 
 	if (L->top - self < 2 || (p = packet_at(L, self)) == NULL)
 		return luaL_argerror(L, 1, lua_pushfstring(L, "luapacket expected, got %s", luaL_typename(L, 1)));
 	if (!ttisshrstring(self + 1))
 		return 0;
+	if (lunatik_getfield(p, getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen, L->top)) {
+		L->top++;
+		return 1;
+	}
 	field = find_field(getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen);
 	if (field == NULL)
 		return 0;
-	if (field->op == LUNATIK_FIELD_METHOD) {
-		lua_pushcfunction(L, lunatik_packet_methods[field->mask % LUNATIK_PACKET_METHODS]);
-		return 1;
-	}
 	if (p->skb == NULL)
 		return luaL_argerror(L, 1, "closed packet");
-	lunatik_packet_look_once(p);
-	if ((p->layout.has & field->need) != field->need)
-		return 0;
-	if (field->op > LUNATIK_FIELD_LEN) {
-		push_other(L, p, field);
-		return 1;
-	}
-	six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
-	word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
-	if (field->op == LUNATIK_FIELD_FLAG) {
-		setbvalue(L->top, word != 0);
-	} else {
-		setivalue(L->top, field->op == LUNATIK_FIELD_LEN ? p->len : word);
-	}
-	L->top++;
+	push_other(L, p, field);
 	return 1;
 }
 
@@ -422,6 +449,7 @@ void *lunatik_packet_new(lua_State *L, void *skb, const void *hook)
 	p->layout.has = 0;
 	/* Not by lua_setmetatable, which would see the finalizer; a new object needs no barrier. */
 	uvalue(L->top - 1)->metatable = vm->packet_meta;
+	uvalue(L->top - 1)->hasfields = 1;
 	return p;
 }
 
