@@ -653,6 +653,11 @@ def test_stolen_elsewhere():
     subprocess.run(["modprobe", "bridge"], capture_output=True)
     for where in ("prerouting", "forward", "postrouting"):
         case("bridge", where, None, bridged, to_e, "bridge, " + where)
+    if BRIDGED:
+        lua("""hook("ipv4", "forward", function(p) if p.dport == 5 then kept = p return "stolen" end end)""")
+        before = raised()
+        bridged()
+        check(soon(lambda: raised() > before, 3), "a bridge's packet in a hook of IP cannot be stolen: its route is the bridge's")
     lua("handle:remove() handle = nil")
     b.ip("link", "del", "br0")
 
@@ -802,10 +807,11 @@ def test_end():
     equal(execute(second, "return held[2]:close()"), "true", "and are closed")
 
 
+BRIDGED = os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables")
 TESTS = [test_fields, test_where, test_writes, test_route, test_methods, test_stolen, test_stolen_elsewhere, test_reply, test_conn, test_fuzz, test_end]
 if len(sys.argv) > 1:
     TESTS = [t for t in TESTS if t.__name__[5:] in sys.argv[1:]]
-plan(195 if len(sys.argv) == 1 else 0)
+plan(197 + BRIDGED if len(sys.argv) == 1 else 0)
 world()
 mac_b = router_mac()
 for test in TESTS:
