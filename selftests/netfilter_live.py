@@ -121,7 +121,7 @@ end
 
 def swap(name, version, extra=""):
     """By cat, as an administrator does: its exit status."""
-    return subprocess.run(["sh", "-c", 'cat > "$1"', "sh", code(name)], input=(VERSION % (version, extra)).encode(), capture_output=True).returncode
+    return subprocess.run(["bash", "-c", 'cat > "$1"', "bash", code(name)], input=(VERSION % (version, extra)).encode(), capture_output=True).returncode
 
 
 # --- one interpreter ---

@@ -78,6 +78,7 @@ struct lunatik_packet_run {
 	void *skb;
 	const void *state;	/* struct nf_hook_state */
 	void *handle;		/* of the packet object that lends it, or NULL */
+	int slot;		/* of the function that it meets */
 	unsigned int verdict;
 	unsigned int failed;	/* functions that raised, ran too long or gave no verdict */
 };
