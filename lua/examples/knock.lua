@@ -39,7 +39,7 @@ local function remember(source, state, seconds)
     end
     local entry = {}
     entries[source], progress[source] = entry, state
-    timer.timeout(seconds, forget, source, entry)
+    timer.timeout(seconds, source, entry, forget)
 end
 
 netfilter.register {
