@@ -29,8 +29,9 @@ void lunatik_break(lua_State *L)
 }
 
 /* Nothing on the host has such fields. */
-int lunatik_getfield(void *contents, const char *name, unsigned int len, void *value)
+int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
 {
+	(void)L;
 	(void)contents;
 	(void)name;
 	(void)len;

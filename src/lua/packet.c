@@ -129,30 +129,22 @@ static char *put_decimal(char *to, unsigned int byte)
 	return to;
 }
 
-/* What is most often asked for, without the kernel's formatter. */
-static void push_address4(lua_State *L, const unsigned char *bytes)
+/* An IPv4 address is what is most often asked for: no kernel's formatter for that. */
+static size_t address4(const unsigned char *bytes, char *text)
 {
-	char text[16], *to = text;
+	char *to = text;
 	int i;
 
 	for (i = 0; i < 4; i++) {
 		to = put_decimal(to, bytes[i]);
 		*to++ = '.';
 	}
-	lua_pushlstring(L, text, (size_t)(to - 1 - text));
+	return (size_t)(to - 1 - text);
 }
 
-static void push_address6(lua_State *L, const unsigned char *bytes)
-{
-	char text[LUNATIK_ADDRESS_SIZE];
-
-	lua_pushlstring(L, text, (size_t)lunatik_address_text(bytes, 1, text));
-}
-
-static void push_ether(lua_State *L, const unsigned char *bytes)
+static size_t ether(const unsigned char *bytes, char *text)
 {
 	static const char digits[] = "0123456789abcdef";
-	char text[18];
 	int i;
 
 	for (i = 0; i < 6; i++) {
@@ -160,45 +152,58 @@ static void push_ether(lua_State *L, const unsigned char *bytes)
 		text[3 * i + 1] = digits[bytes[i] & 15];
 		text[3 * i + 2] = ':';
 	}
-	lua_pushlstring(L, text, 17);
+	return 17;
 }
 
-/* What is no part of a word; one value is pushed. */
-static void push_other(lua_State *L, struct lunatik_packet *p, const struct lunatik_field *field)
+/* A field that is no part of a word, which the packet has: its value goes to `to`. */
+static void get_other(lua_State *L, struct lunatik_packet *p, const struct lunatik_field *field, TValue *to)
 {
-	unsigned int six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
+	unsigned int six = (p->layout.has & LUNATIK_HAS_IP6) != 0, value;
 	const unsigned char *bytes = p->base[field->base] + field->offset[six];
-	char buf[LUNATIK_WORD_SIZE];
-	const char *word;
+	char buf[LUNATIK_ADDRESS_SIZE];
+	const char *text = buf;
+	size_t len;
 
 	switch (field->op) {
+	case LUNATIK_FIELD_LEN:
+		setivalue(to, p->len);
+		return;
+	case LUNATIK_FIELD_META:
+		if (lunatik_packet_meta(p, field->mask, &value)) {
+			setivalue(to, value);
+		} else {
+			setnilvalue(to);
+		}
+		return;
 	case LUNATIK_FIELD_ADDRESS:
-		if (six)
-			push_address6(L, bytes);
-		else
-			push_address4(L, bytes);
-		return;
+		len = six ? (size_t)lunatik_address_text(bytes, 1, buf) : address4(bytes, buf);
+		break;
 	case LUNATIK_FIELD_BYTES:
-		lua_pushlstring(L, (const char *)bytes, six ? 16 : 4);
-		return;
+		text = (const char *)bytes;
+		len = six ? 16 : 4;
+		break;
 	case LUNATIK_FIELD_ADDRESS4:
-		push_address4(L, bytes);
-		return;
+		len = address4(bytes, buf);
+		break;
 	case LUNATIK_FIELD_ETHER:
-		push_ether(L, bytes);
-		return;
-	case LUNATIK_FIELD_NAME:
-		word = lunatik_packet_word(p, field->mask, buf);
-		lua_pushstring(L, word);
-		return;
+		len = ether(bytes, buf);
+		break;
+	default:
+		text = lunatik_packet_word(p, field->mask, buf);
+		if (text == NULL) {
+			setnilvalue(to);
+			return;
+		}
+		len = strlen(text);
+		break;
 	}
+	/* Until it is where it belongs, nothing but an emergency collects, and that leaves the stack alone. */
+	setsvalue2s(L, to, luaS_newlstr(L, text, len));
+	luaC_checkGC(L);
 }
 
-/*
- * What the interpreter asks first (lua/kernel/patches/21-fields.patch): parts of words, numbers that are looked up, methods. The rest
- * allocates, or raises.
- */
-int lunatik_getfield(void *contents, const char *name, unsigned int len, void *value)
+/* What the interpreter asks first (lua/kernel/patches/21-fields.patch). A closed packet's fields raise, in packet_index. */
+int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
 {
 	const struct lunatik_field *field = find_field(name, len);
 	struct lunatik_packet *p = contents;
@@ -218,52 +223,36 @@ int lunatik_getfield(void *contents, const char *name, unsigned int len, void *v
 		setnilvalue(to);
 		return 1;
 	}
-	if (field->op <= LUNATIK_FIELD_FLAG) {
-		six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
-		word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
-		if (field->op == LUNATIK_FIELD_INT) {
-			setivalue(to, word);
-		} else {
-			setbvalue(to, word != 0);
-		}
+	if (field->op > LUNATIK_FIELD_FLAG) {
+		get_other(L, p, field, to);
 		return 1;
 	}
-	if (field->op == LUNATIK_FIELD_LEN) {
-		setivalue(to, p->len);
-		return 1;
-	}
-	if (field->op != LUNATIK_FIELD_META)
-		return 0;
-	if (lunatik_packet_meta(p, field->mask, &word)) {
+	six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
+	word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
+	if (field->op == LUNATIK_FIELD_INT) {
 		setivalue(to, word);
 	} else {
-		setnilvalue(to);
+		setbvalue(to, word != 0);
 	}
 	return 1;
 }
 
-/* pkt.name, pkt.method */
+/* pkt.name, pkt.method where the interpreter got no answer, or was not asked: another name, a closed packet */
 static int packet_index(lua_State *L)
 {
 	const TValue *self = L->ci->func + 1;
-	const struct lunatik_field *field;
 	struct lunatik_packet *p;
 
 	if (L->top - self < 2 || (p = packet_at(L, self)) == NULL)
 		return luaL_argerror(L, 1, lua_pushfstring(L, "luapacket expected, got %s", luaL_typename(L, 1)));
 	if (!ttisshrstring(self + 1))
 		return 0;
-	if (lunatik_getfield(p, getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen, L->top)) {
-		L->top++;
+	lua_pushnil(L);
+	if (lunatik_getfield(L, p, getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen, L->top - 1))
 		return 1;
-	}
-	field = find_field(getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen);
-	if (field == NULL)
-		return 0;
-	if (p->skb == NULL)
+	if (p->skb == NULL && find_field(getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen) != NULL)
 		return luaL_argerror(L, 1, "closed packet");
-	push_other(L, p, field);
-	return 1;
+	return 0;
 }
 
 /* #pkt */
