@@ -54,7 +54,7 @@ def tuples(count):
 
 
 def nft_rules(body, elements=""):
-    return "table ip bench { %s chain input { type filter hook input priority 0; policy accept; %s } }" % (elements, body)
+    return "table ip bench {\n%s\nchain input {\ntype filter hook input priority 0; policy accept;\n%s\n}\n}\n" % (elements, body)
 
 
 def main(_):
@@ -68,13 +68,13 @@ def main(_):
         row("no hook", base, "instr")
         row("empty hook in C", cost(ns, hook="hook") - base, "instr")
         nft = {}
-        linear = " ".join("ip saddr 10.0.1.%d ip daddr 10.0.0.2 udp sport 40000 udp dport 53 drop;" % (i + 1) for i in range(100))
+        linear = "\n".join("ip saddr 10.0.1.%d ip daddr 10.0.0.2 udp sport 40000 udp dport 53 drop" % (i + 1) for i in range(100))
         sets = "set blocked { type ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service; elements = { %s } }" % ", ".join(tuples(1000))
         for name, rules in (("nft: a chain without rules", nft_rules("")),
-                            ("nft: a rule on three fields", nft_rules("ip protocol udp udp dport 53 udp sport > 1024 accept;")),
+                            ("nft: a rule on three fields", nft_rules("ip protocol udp udp dport 53 udp sport > 1024 accept")),
                             ("nft: 5-tuple, 100 rules in a chain", nft_rules(linear)),
                             ("nft: 5-tuple in a set of 1,000", nft_rules(
-                                "ip saddr . ip daddr . ip protocol . udp sport . udp dport @blocked drop;", sets))):
+                                "ip saddr . ip daddr . ip protocol . udp sport . udp dport @blocked drop", sets))):
             ns.nft(rules)
             nft[name] = cost(ns) - base
             row(name, nft[name], "instr")

@@ -91,6 +91,7 @@ pub struct RawPacketRun {
     pub state: *const c_void,
     pub handle: *mut c_void,
     pub slot: c_int,
+    pub pressed: c_int,
     pub verdict: c_uint,
     pub failed: c_uint,
 }

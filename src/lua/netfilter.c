@@ -609,6 +609,9 @@ void lunatik_packet_run(struct lunatik_vm *vm, struct lunatik_packet_run *run)
 	lua_State *L = vm->packets;
 	struct lunatik_function *f;
 
+	/* Lua counts a large block that it has marked as work done in advance, and would rest until the limit is reached. */
+	if (run->pressed)
+		luaE_setdebt(G(L), 0);
 	for (f = hook->first; f != NULL; f = hook->cursor) {
 		unsigned int onerror = (unsigned int)f->onerror;
 		int status;

@@ -96,6 +96,8 @@ struct Inner {
     throttle: Throttle,
     /// Bytes in use after the last collection on behalf of hooks.
     collected: usize,
+    /// Packets are to do a part of the next one.
+    pressed: bool,
     /// Messages whose callbacks wait.
     kept: Kept,
     open: bool,
@@ -220,6 +222,7 @@ impl Vm {
             waiting: 0,
             throttle: Throttle::default(),
             collected: 0,
+            pressed: false,
             kept: Kept::new(),
             open: false,
             forgotten: false,

@@ -9,7 +9,7 @@
 use super::{entry, Vm};
 use crate::kapi::stack::{self, CpuStack};
 use crate::lua::ffi::{why, verdict, RawPacketRun, RawVm};
-use core::ffi::{c_char, c_uint, c_ulong};
+use core::ffi::{c_char, c_int, c_uint, c_ulong};
 use core::sync::atomic::Ordering;
 use entry::{Job, Kind};
 
@@ -36,6 +36,8 @@ impl Vm {
         if let (true, Some(stack)) = (unsafe { (*inner).open }, stack) {
             let mut entry = self.entry(Kind::Hook, Job::Packet(run), stack.span(), self.mark());
             // SAFETY: We hold the lock.
+            run.pressed = c_int::from(unsafe { (*inner).pressed });
+            // SAFETY: As above.
             entry.timed = unsafe { (*inner).stats.packets } % TIMED == 0;
             self.begin(&mut entry);
             // SAFETY: Preemption is off, the stack is ours, and the entry outlives the call.
@@ -53,7 +55,9 @@ impl Vm {
                 stats.overruns += u64::from(entry.why == why::OVERRUN);
             }
             // SAFETY: We hold the lock.
-            if unsafe { (*inner).wants_collection() } {
+            unsafe { (*inner).pressed = (*inner).wants_collection() };
+            // SAFETY: As above.
+            if unsafe { (*inner).pressed } {
                 self.queue.collect();
             }
         } else {
