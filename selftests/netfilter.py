@@ -144,7 +144,7 @@ for verdict, becomes in (("'accept'", "passed"), ("'stop'", "passed"), ("'contin
     errors = stat(s, "hook_errors")
     equal((decided(s, line4), stat(s, "hook_errors") - errors), (becomes, 0), "%s: %s" % (verdict, becomes))
 equal(decided(s, line6), "passed", "another family's packets are not its business")
-like(ask(s, "return #kept")[1], "packet closed", "a packet that was kept is closed")
+like(ask(s, "return #kept")[1], "closed packet", "a packet that was kept is closed")
 equal(stat(s, "packets"), number(s, "calls"), "stats counts the packets")
 equal(stat(s, "drops"), 1, "and those that were dropped")
 before = number(s, "calls")

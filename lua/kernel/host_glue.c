@@ -28,6 +28,17 @@ void lunatik_break(lua_State *L)
 		lunatik_ext(L)->timeup = 0;
 }
 
+/* Nothing on the host has such fields. */
+int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
+{
+	(void)L;
+	(void)contents;
+	(void)name;
+	(void)len;
+	(void)value;
+	return 0;
+}
+
 void lunatik_print_line(lua_State *L, const char *text, size_t len)
 {
 	(void)L;

@@ -126,6 +126,13 @@ extern const struct lunatik_lib lunatik_libs[];
  */
 extern const struct lunatik_lib lunatik_preloads[];
 
+/*
+ * Reads the field of that name, a short string of `len` bytes, of a userdata that has 'hasfields' set; `contents` is its
+ * memory, `value` (a StkId) where the value goes. 1 when that was done. It may raise for want of memory, and collect garbage
+ * when it is done.
+ */
+int lunatik_getfield(struct lua_State *L, void *contents, const char *name, unsigned int len, void *value);
+
 /* ============================================================================================ }
  * {=== number text =========================================================================== */
 

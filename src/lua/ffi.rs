@@ -46,7 +46,6 @@ pub struct RawVm {
     pub replaced: c_uint,
     pub replaces: i64,
     pub hooks: *mut c_void,
-    pub run: *mut RawPacketRun,
     pub packets: *mut LuaState,
     pub functions: i64,
     pub packet_meta: *mut c_void,
@@ -92,6 +91,8 @@ pub struct RawPacketRun {
     pub skb: *mut c_void,
     pub state: *const c_void,
     pub handle: *mut c_void,
+    pub slot: c_int,
+    pub pressed: c_int,
     pub verdict: c_uint,
     pub failed: c_uint,
 }

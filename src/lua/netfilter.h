@@ -78,6 +78,8 @@ struct lunatik_packet_run {
 	void *skb;
 	const void *state;	/* struct nf_hook_state */
 	void *handle;		/* of the packet object that lends it, or NULL */
+	int slot;		/* of the function that it meets */
+	int pressed;		/* memory is short: each packet does a part of a collection */
 	unsigned int verdict;
 	unsigned int failed;	/* functions that raised, ran too long or gave no verdict */
 };

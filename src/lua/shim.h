@@ -15,7 +15,6 @@
 struct lunatik_event;
 struct lunatik_hook;
 struct lunatik_netns;
-struct lunatik_packet_run;
 struct lunatik_queue;
 struct lunatik_registration;
 struct lunatik_shared;
@@ -42,7 +41,6 @@ struct lunatik_vm {
 	unsigned int replaced;	/* everything older is withdrawn; 0: nothing */
 	long replaces;		/* the staging script called lunatik.replace() */
 	struct lunatik_hook *hooks;	/* in the kernel's netfilter (netfilter.c) */
-	struct lunatik_packet_run *run;	/* the packet at one of them, while there is one */
 	lua_State *packets;	/* the thread on which packets meet functions; NULL before the first */
 	long functions;		/* registered, or about to be */
 	void *packet_meta;	/* the metatable of packets; NULL before netfilter is required */

@@ -94,6 +94,10 @@ struct Inner {
     waiting: usize,
     /// Bounds what is logged on nobody's request.
     throttle: Throttle,
+    /// Bytes in use after the last collection on behalf of hooks.
+    collected: usize,
+    /// Packets are to do a part of the next one.
+    pressed: bool,
     /// Messages whose callbacks wait.
     kept: Kept,
     open: bool,
@@ -128,6 +132,14 @@ unsafe impl Send for Vm {}
 unsafe impl Sync for Vm {}
 
 impl Inner {
+    /// True when hooks, which have no time for a collection, may soon find no room, and one would make some.
+    fn wants_collection(&mut self) -> bool {
+        let (used, limit) = (self.heap.used(), self.heap.limit());
+        self.collected = self.collected.min(used);
+        let more = (limit / 16).min(limit.saturating_sub(self.collected) / 2);
+        memory::wants_collection(&self.heap) && used >= self.collected.saturating_add(more)
+    }
+
     /// Queues lines that nobody waits for, throttled. Under the lock.
     fn log(&mut self, name: &StateName, text: &[u8]) {
         for line in text.split(|b| *b == b'\n') {
@@ -199,7 +211,6 @@ impl Vm {
                 replaced: 0,
                 replaces: 0,
                 hooks: core::ptr::null_mut(),
-                run: core::ptr::null_mut(),
                 packets: core::ptr::null_mut(),
                 functions: 0,
                 packet_meta: core::ptr::null_mut(),
@@ -211,6 +222,8 @@ impl Vm {
             stats: Stats::default(),
             waiting: 0,
             throttle: Throttle::default(),
+            collected: 0,
+            pressed: false,
             kept: Kept::new(),
             open: false,
             forgotten: false,
@@ -353,6 +366,7 @@ impl Vm {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
             let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
             let _ = self.take_result(&raw, why::GO_ON, thread, |_, ran| ran.outcome = Ok(()));
+            self.with(|inner| inner.collected = inner.heap.used());
         }
     }
 
@@ -411,7 +425,7 @@ impl Vm {
         let outcome = outcome_of(&raw, entry.why);
         trace::event(&self.name, outcome, held);
         // SAFETY: We hold the lock.
-        if unsafe { memory::wants_collection(&(*inner).heap) } {
+        if unsafe { (*inner).wants_collection() } {
             self.queue.collect();
         }
         // SAFETY: We hold the lock; the statements do not run Lua.

@@ -67,6 +67,8 @@ pub(super) struct Entry {
     pub(super) cancels: u32,
     /// What the guard of this CPU watched before.
     outer: *mut c_int,
+    /// Whether the clock is read when it takes the lock.
+    pub(super) timed: bool,
     /// When it took the lock, in nanoseconds.
     since: u64,
     /// The time budget of a hook, a `__gc` or an `atomic`.
@@ -97,6 +99,7 @@ impl Vm {
             why: why::GO_ON,
             cancels: mark,
             outer: core::ptr::null_mut(),
+            timed: true,
             since: 0,
             budget: Budget::default(),
             call: None,
@@ -158,13 +161,16 @@ impl Vm {
             (&raw mut (*ext).timeup).write_volatile(c_int::from(entry.why != why::GO_ON));
             entry.outer = lunatik_guard_enter(&raw mut (*ext).timeup);
         }
-        entry.since = sync::now();
+        // A clock is read twice for what may take long; a packet is timed when the guard found it, or as one of many.
+        entry.since = if entry.timed { sync::now() } else { 0 };
     }
 
     /// `entry` runs no Lua any more: for how many nanoseconds it did. The lock is held.
     pub(super) fn end(&self, entry: &mut Entry) -> u64 {
         let inner = self.inner.get();
-        let held = sync::now().saturating_sub(entry.since);
+        let (budget, period) = budget_ns();
+        let began = if entry.timed { Some(entry.since) } else { entry.budget.began(budget, period) };
+        let held = began.map_or(0, |began| sync::now().saturating_sub(began));
         // SAFETY: As in `begin`.
         unsafe {
             lunatik_guard_leave(entry.outer);
@@ -174,6 +180,11 @@ impl Vm {
         }
         held
     }
+}
+
+/// The time budget of a hook and the period of the guard, in nanoseconds.
+fn budget_ns() -> (u64, u64) {
+    (params::hookbudget_us() as u64 * 1000, params::slice_us() as u64 * 500)
 }
 
 /// On the side stack, under the lock: does what the entry is for.
@@ -348,14 +359,15 @@ unsafe extern "C" fn lunatik_slice_over(raw: *mut RawVm) -> c_int {
             return (*entry).why;
         }
         let now = sync::now();
-        let (budget, period) = (params::hookbudget_us() as u64 * 1000, params::slice_us() as u64 * 500);
+        let (budget, period) = budget_ns();
         if !(*entry).budget.is_spent(now, budget, period) {
             // In a `__gc` the flag stays: the finalizers after this one wait for a break.
             timeup.write_volatile(c_int::from(unbroken));
             return why::GO_ON;
         }
         (*entry).why = why::OVERRUN;
-        trace::overrun(&(*(*entry).vm).name, now.saturating_sub((*entry).since));
+        let began = if (*entry).timed { (*entry).since } else { (*entry).budget.began(budget, period).unwrap_or(now) };
+        trace::overrun(&(*(*entry).vm).name, now.saturating_sub(began));
         if unbroken {
             (*inner).stats.overruns += 1;
         }
