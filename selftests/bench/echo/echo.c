@@ -6,6 +6,7 @@
  *	echo ask PORT CONNECTIONS ROUNDS SIZE	prints how many nanoseconds a round trip takes
  *	echo hold PORT CONNECTIONS		opens them, prints "open", and keeps them until its input ends
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -42,7 +43,7 @@ static int add(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int serve(const char *port)
+static _Noreturn void serve(const char *port)
 {
 	struct sockaddr_in at = address(port);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0), yes = 1, n, i;
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
 
 	setrlimit(RLIMIT_NOFILE, &many);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve(argv[2]);
+		serve(argv[2]);
 	if (argc == 6 && !strcmp(argv[1], "ask"))
 		return ask(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	if (argc == 4 && !strcmp(argv[1], "hold"))
