@@ -109,9 +109,8 @@ static int close_write(lua_State *L)
 /* sock:close() -> nothing, or an error's text; both halves are shut down before it */
 static int close_all(lua_State *L)
 {
-	struct lunatik_sockcall c = { .op = LUNATIK_SOCK_SHUTDOWN, .value = 2 };
 	struct lunatik_socket *s;
-	long err;
+	int err;
 
 	lua_settop(L, 1);
 	lua_pushvalue(L, 1);
@@ -121,14 +120,10 @@ static int close_all(lua_State *L)
 		lua_pushnil(L);
 		lua_setfield(L, 2, "sock");
 	}
-	c.sock = s->sock;
-	if (!c.sock)
-		return lunatik_net_nothing(L, -LUNATIK_EBADF);
-	lunatik_socket_call(L, &c);
-	err = c.result == -LUNATIK_ENOTCONN ? 0 : c.result;
-	lunatik_socket_close(L, s);
+	err = lunatik_socket_shut(L, s);
 	luai_poll(L);
-	return lunatik_net_nothing(L, err);
+	/* A socket that was never connected is closed as well as any. */
+	return lunatik_net_nothing(L, err == -LUNATIK_ENOTCONN ? 0 : err);
 }
 
 static int get_fd(lua_State *L)
