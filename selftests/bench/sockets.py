@@ -60,7 +60,7 @@ def main(_):
     section("Echo over loopback", "round", "in C")
     servers = [subprocess.Popen([ECHO, "serve", str(C_PORT)]),
                subprocess.Popen(["lua5.3", HERE + "/echo/echo.lua", str(LUA_PORT)])]
-    state = lunatik.new_state("64M")
+    state = lunatik.new_state("32M")
     with open(HERE + "/../../lua/examples/echo.lua") as f:
         lunatik.load(state, "port = %d\n%s" % (STATE_PORT, f.read()))
     try:

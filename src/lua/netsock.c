@@ -19,12 +19,26 @@
 
 /* {=== arguments and results ================================================================= */
 
+const char lunatik_net_key;
+
 struct lunatik_socket *lunatik_net_self(lua_State *L)
 {
+	struct lunatik_socket *s;
+	int is;
+
 	if (lua_type(L, 1) == LUA_TTABLE) {
 		if (lua_getfield(L, 1, "sock") == LUA_TNIL)
 			luaL_error(L, "attempt to index a nil value (field 'sock')");
 		lua_replace(L, 1);
+	}
+	/* luaL_checkudata looks the name of the type up, which takes longer than many a method. */
+	s = lua_touserdata(L, 1);
+	if (s && lua_getmetatable(L, 1)) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &lunatik_net_key);
+		is = lua_rawequal(L, -1, -2);
+		lua_pop(L, 2);
+		if (is)
+			return s;
 	}
 	return luaL_checkudata(L, 1, LUNATIK_SOCKET_TYPE);
 }
