@@ -17,7 +17,8 @@
  *		... c.result is a count, 0 or a negative errno; -EAGAIN: the time is over ...
  *	}
  *
- * called at first as receive(L, LUA_OK, 0). Between its entry and lunatik_socket_try nothing may raise once it has waited
+ * called at first as receive(L, LUA_OK, 0). With `.keeper = 1` the userdata at index 1, whose user value then is this layer's,
+ * keeps what one wait has made for the next one: a wait allocates nothing. Between its entry and lunatik_socket_try nothing may raise once it has waited
  * (others wait behind it), and nothing between that and lunatik_wait. Whether a socket is still open is found out by the
  * call: it is -EBADF then.
  *
@@ -69,6 +70,9 @@ int lunatik_socket_pair(lua_State *L, struct lunatik_socket *s, struct lunatik_s
 
 /* Closes it, if it is open; who waits for it goes on with -EBADF. 0 or -EBADF. */
 int lunatik_socket_close(lua_State *L, struct lunatik_socket *s);
+
+/* The same after both halves were shut down; also the error of that. */
+int lunatik_socket_shut(lua_State *L, struct lunatik_socket *s);
 
 /*
  * Tries `c`: 1 when it is done, in time or not, with the stack as it was; 0 when the coroutine must wait, as shown above. It
