@@ -239,7 +239,7 @@ for table, said in (("{read_head_bytes = 3}", "option table error, field 'read_h
                     ("{read_head_max = 1}", "option table error, field 'read_head_bytes' and 'read_head_max' not match"),
                     ("{read_head_bytes = 1, write_head_bytes = 3}", "option table error, field 'write_head_bytes' not correct"),
                     ("1", "table expected, got number")):
-    like(lua(s, "local a = pair() fresh = a return errs(a.set_rwopt, a, %s), a:get_rwopt().read_head_bytes" % table), re.escape(said) + r".* 0$", table)
+    like(lua(s, "local a, b = pair() fresh, fresh_peer = a, b return errs(a.set_rwopt, a, %s), a:get_rwopt().read_head_bytes" % table), re.escape(said) + r".* 0$", table)
 is_("local a, b = pair() a:write('x') b:read() return errs(a.set_rwopt, a, {write_head_bytes = 1}), errs(b.set_rwopt, b, {read_head_bytes = 1}), errs(a.set_rwopt, a, {read_head_bytes = 1})",
     "field 'write_head_bytes' set failed, option table already frozen field 'read_head_bytes' set failed, option table already frozen no error", "frozen by the first read and write")
 is_("local a = pair() a:set_wshared(true) return errs(a.set_rwopt, a, {write_head_max = 0})", "field 'write_head_max' set failed, option table already frozen", "and by set_wshared")
