@@ -82,11 +82,13 @@ static int fail(lua_State *L, int error)
 static int take_message(lua_State *L, struct lunatik_tcp *s)
 {
 	const struct lunatik_buffer_view *kept = lua_touserdata(L, 4);
-	const unsigned char *head = (const unsigned char *)kept->bytes;
+	const unsigned char *head;
 	size_t len = 0, bytes = s->read.bytes, i;
 
+	/* Without framing there is nothing at index 4. */
 	if (bytes == 0 || kept->len < bytes)
 		return 0;
+	head = (const unsigned char *)kept->bytes;
 	for (i = 0; i < bytes; i++)
 		len |= (size_t)head[i] << 8 * (s->read.big ? bytes - 1 - i : i);
 	if (len > s->read.most)
