@@ -68,7 +68,7 @@ def good(name):
     return stats(name)["errors"] == "0" or diag(slurp(code(name)))
 
 
-plan(50)
+plan(51)
 
 # --- echo ---
 
