@@ -68,7 +68,7 @@ def good(name):
     return stats(name)["errors"] == "0" or diag(slurp(code(name)))
 
 
-plan(50)
+plan(52)
 
 # --- echo ---
 
@@ -92,10 +92,10 @@ equal(error_of(connect, at), "ECONNREFUSED", "nobody listens when the state is g
 
 web, at = serve("http", "4M")
 url = "http://127.0.0.1:%d" % at
-like(run("curl", "-si", url + "/"), r"(?s)^HTTP/1.1 200 OK\r\n.*Content-Length: \d+\r\n\r\n.*in the kernel", "curl gets the page")
+like(run("curl", "-si", url + "/"), r"(?s)^HTTP/1.1 200 OK\n.*Content-Length: \d+\n\n.*in the kernel", "curl gets the page")
 like(run("curl", "-si", url + "/none"), r"(?s)^HTTP/1.1 404 .*not found", "and what is not there")
 equal(run("curl", "-s", url + "/count", url + "/count", "-w", "%{num_connects};"), "1\n1;2\n0;", "two requests on one connection")
-like(run("curl", "-sI", url + "/"), r"(?s)^HTTP/1.1 200 .*Content-Length: \d\d+\r\n\r\n$", "HEAD: no body")
+like(run("curl", "-sI", url + "/"), r"(?s)^HTTP/1.1 200 .*Content-Length: \d\d+\n\n$", "HEAD: no body")
 like(run("curl", "-si", "-d", "x=1", url + "/"), r"(?s)^HTTP/1.1 405 .*Connection: close", "POST is refused")
 like(run("curl", "-si", "-0", url + "/"), r"^HTTP/1.1 200 ", "HTTP/1.0")
 execute(web, "pages['/new'] = ('n'):rep(100000) pages['/bad'] = function() error('page') end pages['/q'] = function(q) return q .. '!' end")
@@ -115,7 +115,7 @@ for what, bad, status in (("no request", b"hello\r\n\r\n", b"400"), ("another ve
     s.close()
 if check(shutil.which("wrk"), "wrk is here"):
     out = run("wrk", "-t1", "-c16", "-d2s", url + "/")
-    like(out, r"Requests/sec:", "wrk runs", out)
+    check("Requests/sec:" in out, "wrk runs", out)
     check("Non-2xx" not in out and "Socket errors" not in out, "without an error", out)
     diag(out.splitlines()[-2] if out.count("\n") > 2 else out)
 check(good(web), "no error in the state")
@@ -138,8 +138,9 @@ equal((redis("rpush", "l", "a", "b", "c"), redis("lpush", "l", "z"), redis("lran
       ("3", "4", "z\na\nb\nc", "c", "3"), "lists")
 equal((redis("hset", "h", "f", "1", "g", "2"), redis("hget", "h", "g"), redis("get", "h")),
       ("2", "2", "WRONGTYPE Operation against a key holding the wrong kind of value"), "hashes, and what they are not")
-equal((redis("set", "t", "x", "ex", "100"), redis("ttl", "t"), redis("expire", "t", "-1"), redis("exists", "t"), redis("ttl", "greeting")),
-      ("OK", "100", "1", "0", "-1"), "times to live")
+redis("set", "t", "x", "ex", "100")
+check(int(redis("ttl", "t")) in range(60, 101), "times to live")
+equal((redis("expire", "t", "-1"), redis("exists", "t"), redis("ttl", "greeting"), redis("ttl", "none")), ("1", "0", "-1", "-2"), "a time that is over")
 equal((redis("set", "greeting", "y", "nx"), redis("del", "greeting", "none"), redis("get", "greeting")), ("", "1", ""), "nx, del")
 equal(sorted(redis("keys", "*").split()), ["h", "l", "n"], "keys")
 like(redis("nonsense"), "ERR unknown command", "an unknown command")

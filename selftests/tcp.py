@@ -81,7 +81,7 @@ def receive(sock, n):
     return data
 
 
-plan(152)
+plan(153)
 s = ready_state()
 equal(execute(s, "return _G.timer ~= nil, type(tcp), tcp == require 'tcp'"), "true\ttable\ttrue", "require")
 
@@ -161,6 +161,9 @@ is_("local a, b = pair() a:write(('x'):rep(300000)) a:close() local n = 0 while 
 is_("do local a, b = pair() keepb = b end collectgarbage() collectgarbage() return keepb:read()", "false 1", "the collector closes")
 is_("local a, b = pair() a:set_nodelay(true) a:write('x') return select(2, b:read()), a:set_nodelay(false)", "x", "set_nodelay")
 
+is_("port = port + 1 local _, a = tcp.listen('127.0.0.1', port) a:close() return tcp.listen('127.0.0.1', port)", "true class.tcp_listen_handle_t",
+    "close frees the address at once")
+
 # --- callbacks ---
 
 is_("""port = port + 1
@@ -239,7 +242,7 @@ for table, said in (("{read_head_bytes = 3}", "option table error, field 'read_h
                     ("{read_head_max = 1}", "option table error, field 'read_head_bytes' and 'read_head_max' not match"),
                     ("{read_head_bytes = 1, write_head_bytes = 3}", "option table error, field 'write_head_bytes' not correct"),
                     ("1", "table expected, got number")):
-    like(lua(s, "local a = pair() fresh = a return errs(a.set_rwopt, a, %s), a:get_rwopt().read_head_bytes" % table), re.escape(said) + r".* 0$", table)
+    like(lua(s, "local a, b = pair() fresh, fresh_peer = a, b return errs(a.set_rwopt, a, %s), a:get_rwopt().read_head_bytes" % table), re.escape(said) + r".* 0$", table)
 is_("local a, b = pair() a:write('x') b:read() return errs(a.set_rwopt, a, {write_head_bytes = 1}), errs(b.set_rwopt, b, {read_head_bytes = 1}), errs(a.set_rwopt, a, {read_head_bytes = 1})",
     "field 'write_head_bytes' set failed, option table already frozen field 'read_head_bytes' set failed, option table already frozen no error", "frozen by the first read and write")
 is_("local a = pair() a:set_wshared(true) return errs(a.set_rwopt, a, {write_head_max = 0})", "field 'write_head_max' set failed, option table already frozen", "and by set_wshared")

@@ -24,7 +24,6 @@ struct lunatik_ext {
 	int nobreak;			/* above 0 in __gc and lunatik.atomic: only the hook budget applies */
 	int nogc;			/* above 0: an allocation that fails raises without collecting first */
 	int sections;			/* counts entries into __gc and lunatik.atomic: each has its own budget */
-	int foreign;			/* there were userdata whose freeing gives back what is not the state's */
 	const char *stack_limit;	/* lowest address the running entry may use on its C stack */
 	const char *stack_red;		/* a little lower: error handling may go down to here */
 	unsigned long long random[2];	/* math.random's generator; all zero until first used */

@@ -594,6 +594,17 @@ struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter)
 	return queue;
 }
 
+/* Keeps the queue's memory, by a reference to its state; gives it back, in process context if it may be the last. */
+void lunatik_queue_get(struct lunatik_queue *queue)
+{
+	lunatik_state_get(queue->state);
+}
+
+void lunatik_queue_put(struct lunatik_queue *queue)
+{
+	lunatik_state_put(queue->state);
+}
+
 /* Nothing is queued. */
 void lunatik_queue_free(struct lunatik_queue *queue)
 {

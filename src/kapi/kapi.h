@@ -180,6 +180,8 @@ bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);
 void lunatik_queue_stop(struct lunatik_queue *queue);
 void lunatik_queue_drain(struct lunatik_queue *queue);
+void lunatik_queue_get(struct lunatik_queue *queue);
+void lunatik_queue_put(struct lunatik_queue *queue);
 void lunatik_queue_free(struct lunatik_queue *queue);
 
 /* Rust's: one event of a state is due. Process context. */

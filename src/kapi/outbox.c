@@ -108,6 +108,8 @@ void lunatik_piece_put(struct lunatik_piece *piece)
 		return;
 	if (piece->block)
 		lunatik_block_put(piece->block);
+	if (piece->source.queue)
+		lunatik_queue_put(piece->source.queue);
 	kfree(piece);
 }
 
@@ -203,9 +205,11 @@ static struct lunatik_piece *keep_piece(const struct lunatik_piece *from, struct
 	piece->block = block;
 	piece->size = piece->len + piece->head_len;
 	refcount_set(&piece->refs, 1);
-	/* The queue lives as long as a state whose coroutine can wait for it. */
-	if (w->keep)
+	if (w->keep) {
+		/* The writer's state may go before its piece does. */
+		lunatik_queue_get(w->queue);
 		lunatik_source_init(&piece->source, w->queue, put_source);
+	}
 	return piece;
 }
 

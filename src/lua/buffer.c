@@ -287,6 +287,8 @@ int lunatik_buffer_add(lua_State *L, int idx, const char *bytes, size_t n, size_
 		block = charged_block(L, whole > need ? whole : need);
 		if (block == NULL)
 			return 0;
+		/* It may have become shorter meanwhile. */
+		need = b->len + n;
 		if (b->len > 0)
 			memcpy(block->bytes, b->bytes, b->len);
 		block->used = need;

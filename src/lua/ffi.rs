@@ -17,7 +17,6 @@ pub struct Ext {
     pub nobreak: c_int,
     pub nogc: c_int,
     pub sections: c_int,
-    pub foreign: c_int,
     pub stack_limit: *const c_char,
     pub stack_red: *const c_char,
     pub random: [u64; 2],

@@ -151,7 +151,7 @@ void lunatik_room(lua_State *L, size_t size)
 
 int lunatik_forget(lua_State *L)
 {
-	return !lunatik_vm_of(L)->ext.foreign && lunatik_vm_forget(lunatik_vm_of(L));
+	return lunatik_vm_forget(lunatik_vm_of(L));
 }
 
 size_t lunatik_gcmark(lua_State *L)

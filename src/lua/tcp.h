@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the two files of the tcp library share (tcp.c: objects, calls, callbacks; tcpio.c: reading and writing).
+ * What the files of the tcp library share (tcp.c: objects, calls, callbacks; tcpio.c: reading and writing; tcpopt.c: options).
  */
 #ifndef LUNATIK_TCP_H
 #define LUNATIK_TCP_H
@@ -53,6 +53,12 @@ int lunatik_tcp_read(lua_State *L, int status, lua_KContext ctx);
 
 /* tcp.write(socket or number, bytes [, true or callback]) */
 int lunatik_tcp_write(lua_State *L);
+
+/* set_rwopt and so on (tcpopt.c). */
+extern const struct luaL_Reg lunatik_tcp_options[];
+
+/* The socket at index 1, or it raises. */
+struct lunatik_tcp *lunatik_tcp_check(lua_State *L, int listens);
 
 /* The socket at `arg`, or NULL. */
 struct lunatik_tcp *lunatik_tcp_test(lua_State *L, int arg, int listens);

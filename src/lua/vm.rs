@@ -187,7 +187,6 @@ impl Vm {
                     nobreak: 0,
                     nogc: 0,
                     sections: 0,
-                    foreign: 0,
                     stack_limit: core::ptr::null(),
                     stack_red: core::ptr::null(),
                     random: [0; 2],
