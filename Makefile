@@ -48,9 +48,10 @@ build/stock/lunatik.ko build/debug/lunatik.ko: build/%/lunatik.ko: $(SOURCES) | 
 	@grep -E 'warning:' $(@D).log || true
 
 .PHONY: user
-user: ## build the native part of the user-space libraries, with the host's rustc and C compiler
+user: ## build the native part of the user-space libraries and `check`, with the host's rustc and C compiler
 	@lua/kernel/stage build/lua
 	@src/user/build build/lua build/user
+	@src/check/build build/lua build/user
 
 .PHONY: klua-stock klua-debug
 klua-stock klua-debug: klua-%: build/%/lunatik.ko # the test module that calls klua_*
@@ -104,9 +105,9 @@ KVER ?= $(shell uname -r)
 LUADIR ?= $(PREFIX)/share/lua/5.3
 LIBDIR ?= $(PREFIX)/lib/lua/5.3
 BINDIR ?= $(PREFIX)/sbin
-USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua \
+USER_FILES := $(LUADIR)/lunatik.lua $(LUADIR)/nflua.lua $(LUADIR)/memory.lua $(LUADIR)/lunatik/ctl.lua $(LUADIR)/lunatik/module.lua \
 	$(LUADIR)/lunatik/watch.lua $(LUADIR)/lunatik/repl.lua $(LIBDIR)/lunatik/native.so $(BINDIR)/lunatik \
-	$(PREFIX)/share/man/man8/lunatik.8 $(PREFIX)/share/bash-completion/completions/lunatik
+	$(PREFIX)/lib/lunatik/check $(PREFIX)/share/man/man8/lunatik.8 $(PREFIX)/share/bash-completion/completions/lunatik
 
 .PHONY: install-user uninstall-user
 install-user: user ## install the libraries and the command `lunatik` below PREFIX (/usr/local)
@@ -115,12 +116,13 @@ install-user: user ## install the libraries and the command `lunatik` below PREF
 	install -m 0644 lua/user/lunatik/*.lua $(DESTDIR)$(LUADIR)/lunatik
 	install -m 0644 build/user/lunatik/native.so $(DESTDIR)$(LIBDIR)/lunatik
 	install -D -m 0755 lua/user/bin/lunatik $(DESTDIR)$(BINDIR)/lunatik
+	install -D -m 0755 build/user/check $(DESTDIR)$(PREFIX)/lib/lunatik/check
 	install -D -m 0644 lua/user/lunatik.8 $(DESTDIR)$(PREFIX)/share/man/man8/lunatik.8
 	install -D -m 0644 lua/user/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lunatik
 
 uninstall-user: ## undo install-user
 	rm -f $(addprefix $(DESTDIR),$(USER_FILES))
-	rmdir $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik 2>/dev/null || true
+	rmdir $(DESTDIR)$(LUADIR)/lunatik $(DESTDIR)$(LIBDIR)/lunatik $(DESTDIR)$(PREFIX)/lib/lunatik 2>/dev/null || true
 
 .PHONY: install uninstall
 install: install-user ## install the module for KVER (default: the running kernel), the libraries and the command
@@ -135,6 +137,14 @@ install: install-user ## install the module for KVER (default: the running kerne
 uninstall: uninstall-user ## undo install
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/lunatik.ko $(DESTDIR)$(PREFIX)/include/klua.h
 	if [ -z "$(DESTDIR)" ]; then depmod $(KVER); fi
+
+.PHONY: deb test-package
+VERSION ?=
+deb: ## build the Debian package (DKMS) in build/deb, and have lintian judge it
+	@lua/dist/deb build/deb $(VERSION)
+
+test-package: ## install the package in a fresh Debian root, boot two kernels with it, upgrade and remove it (half an hour)
+	@selftests/package/run
 
 .PHONY: fmt clippy
 fmt: ## format the Rust code

@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
-plan 74
+plan 76
 
 lunatik() { lua5.3 "$USER_LUA/bin/lunatik" "$@"; }
 # says DESCRIPTION STATUS REGEX ARG...: the command's exit status, and what both its outputs show.
@@ -20,7 +20,7 @@ says() {
 says "help lists the commands" 0 'usage: lunatik COMMAND.*create STATE.*watch' help
 says "no command shows it and fails" 2 'usage: lunatik COMMAND'
 says "an unknown command" 2 "lunatik: no command 'dance'; 'lunatik help' shows them" dance
-for command in list create destroy cancel run eval repl start send receive watch load unload; do
+for command in list create destroy cancel run eval repl start send receive watch load unload upgrade check; do
 	says "help of $command" 0 "usage: lunatik $command" "$command" --help
 done
 for wrong in "create" "create a 1 2" "destroy" "cancel" "run a" "eval a" "repl" "start" "send" "receive" "receive a b" "watch x" "list x"; do

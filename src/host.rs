@@ -6,6 +6,10 @@
 //! prebuilt `kernel` crate.
 
 pub mod alloc;
+/// `lunatik check`, as far as it is pure.
+pub mod check {
+    pub mod pcap;
+}
 pub mod error;
 /// The executor, as far as it is pure.
 pub mod exec {

@@ -52,7 +52,7 @@ impl Bytes {
 
     /// `len` zero bytes.
     pub fn zeroed(len: usize) -> Result<Self> {
-        KVVec::zeroed(len, GFP_KERNEL_ACCOUNT).map(Self).map_err(|_| Error::NoMemory)
+        KVVec::from_elem(0, len, GFP_KERNEL_ACCOUNT).map(Self).map_err(|_| Error::NoMemory)
     }
 
     /// The contents, to be changed in place.

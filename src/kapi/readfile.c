@@ -89,14 +89,31 @@ static enum lunatik_file_status status_of(ssize_t err)
 	}
 }
 
+/* From the root of the first process. */
+static int look_up(const char *name, struct path *path)
+{
+	int err = 0;
+#ifdef scoped_with_init_fs
+	scoped_with_init_fs()
+		err = kern_path(name, LOOKUP_FOLLOW, path);
+#else
+	/* Before 7.3 kernel threads share their root with it. */
+	struct path root;
+
+	get_fs_root(init_task.fs, &root);
+	err = vfs_path_lookup(root.dentry, root.mnt, name, LOOKUP_FOLLOW, path);
+	path_put(&root);
+#endif
+	return err;
+}
+
 void lunatik_readfile_run(void *file)
 {
 	struct lunatik_readfile *request = file;
 	struct path path;
-	int err = 0;
+	int err;
 
-	scoped_with_init_fs()
-		err = kern_path(request->path, LOOKUP_FOLLOW, &path);
+	err = look_up(request->path, &path);
 	if (err) {
 		request->status = status_of(err);
 		return;
