@@ -147,6 +147,10 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },
 };
 
+const struct lunatik_lib lunatik_preloads[] = {
+	{ NULL, NULL },
+};
+
 /* The module has these from a Rust libm and from soft-float arithmetic. */
 double lunatik_sqrt(double x) { return sqrt(x); }
 double lunatik_pow(double x, double y) { return pow(x, y); }

@@ -108,6 +108,12 @@ struct lunatik_lib {
 };
 extern const struct lunatik_lib lunatik_libs[];
 
+/*
+ * The module's libraries that cost a state nothing before they are required: `require` takes them from here unless
+ * package.preload has something else. It ends as the list above.
+ */
+extern const struct lunatik_lib lunatik_preloads[];
+
 /* ============================================================================================ }
  * {=== number text =========================================================================== */
 

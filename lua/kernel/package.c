@@ -220,13 +220,22 @@ static int search_files(lua_State *L)
 	return load_file(L, LUA_OK, 0);
 }
 
+/* What package.preload has, or else the module's own library of that name. */
 static int search_preload(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
+	const struct lunatik_lib *own;
 
 	lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-	if (lua_getfield(L, -1, name) == LUA_TNIL)
-		lua_pushfstring(L, "\n\tno field package.preload['%s']", name);
+	if (lua_getfield(L, -1, name) != LUA_TNIL)
+		return 1;
+	for (own = lunatik_preloads; own->name != NULL; own++) {
+		if (strcmp(own->name, name) == 0) {
+			lua_pushcfunction(L, own->open);
+			return 1;
+		}
+	}
+	lua_pushfstring(L, "\n\tno field package.preload['%s']", name);
 	return 1;
 }
 

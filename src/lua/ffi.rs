@@ -32,6 +32,7 @@ pub struct RawVm {
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,
+    pub contexts: *mut c_void,
     pub timers: i64,
     pub handling: i64,
     pub staging: *mut LuaState,
@@ -108,5 +109,8 @@ extern "C" {
     pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
     pub fn lunatik_collect(thread: *mut LuaState);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
-    pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;
+    pub fn lunatik_letter_take(vm: *mut RawVm, letter: *mut c_void, thread: *mut *mut LuaState) -> c_int;
+    pub fn lunatik_letter_call(thread: *mut LuaState, chunk: *mut RawChunk);
+    pub fn lunatik_start_run(thread: *mut LuaState, chunk: *mut RawChunk, letter: *mut c_void);
+    pub fn lunatik_thread_mark(thread: *mut LuaState) -> c_uint;
 }

@@ -77,6 +77,7 @@ int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud)
 
 void lunatik_vm_close(struct lunatik_vm *vm)
 {
+	lunatik_contexts_close(vm);
 	lua_close(vm->main);
 	vm->main = NULL;
 	vm->aux = NULL;
@@ -259,6 +260,11 @@ int lunatik_thread_withdrawn(lua_State *thread)
 	return (lunatik_threadbits(thread) & LUNATIK_WITHDRAWN) != 0;
 }
 
+unsigned int lunatik_thread_mark(lua_State *thread)
+{
+	return lunatik_mark(thread);
+}
+
 void lunatik_thread_top(lua_State *thread, unsigned int mark)
 {
 	lunatik_threadbits(thread) |= LUNATIK_TOP | (unsigned long)mark << 32;
@@ -376,6 +382,11 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ "netlink", lunatik_open_netlink },
 	{ "memory", lunatik_open_memory },
 	{ "timer", lunatik_open_timer },
+	{ NULL, NULL },
+};
+
+const struct lunatik_lib lunatik_preloads[] = {
+	{ "context", lunatik_open_context },
 	{ NULL, NULL },
 };
 

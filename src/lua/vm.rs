@@ -14,7 +14,7 @@ use super::ffi::{self, end, why, RawChunk, RawVm};
 use super::memory::{self, Segment, Slab, StateHeap};
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
-use crate::kapi::events::{Due, Queue};
+use crate::kapi::events::{Came, Due, Handle, Queue};
 use crate::kapi::netns::Netns;
 use crate::kapi::stack::{self, CpuStack};
 use crate::kapi::sync::{self, Class, Spin};
@@ -32,6 +32,7 @@ use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
 use message::Kept;
 
+mod context;
 mod entry;
 mod message;
 
@@ -88,6 +89,7 @@ pub struct Vm {
     room: WaitQueue,
     cancels: AtomicU32,
     name: StateName,
+    handle: Handle,
 }
 
 // SAFETY: `inner` is reached under the lock alone.
@@ -124,7 +126,7 @@ pub struct Chunk<'a> {
 
 impl Vm {
     /// An initialiser for a state that is not open yet, with a memory limit in bytes.
-    pub fn new(name: StateName, limit: usize) -> impl PinInit<Self> {
+    pub fn new(name: StateName, handle: Handle, limit: usize) -> impl PinInit<Self> {
         let inner = Inner {
             raw: RawVm {
                 ext: ffi::Ext {
@@ -142,6 +144,7 @@ impl Vm {
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
+                contexts: core::ptr::null_mut(),
                 timers: 0,
                 handling: 0,
                 staging: core::ptr::null_mut(),
@@ -169,6 +172,7 @@ impl Vm {
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
             name,
+            handle,
         })
     }
 
@@ -177,11 +181,12 @@ impl Vm {
         &self.name
     }
 
-    /// Makes the Lua state with its libraries. Process context. [`Error::NoMemory`],
-    /// [`Error::Interrupted`] while it waits for a stack.
-    pub fn open(&self, state: &Arc<State>) -> Result {
-        self.queue.make(state)?;
-        self.netns.make()?;
+    /// Makes the Lua state with its libraries, in the network namespace of `creator` or of the current task. Process
+    /// context. [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
+    pub fn open(&self, state: &Arc<State>, creator: Option<&Self>) -> Result {
+        let parent = state.creator().map(|creator| creator.handle());
+        self.queue.make(state, state.handle(), parent, creator.is_some())?;
+        self.netns.make(creator.map(|creator| &creator.netns))?;
         self.outbox.make()?;
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
@@ -256,11 +261,25 @@ impl Vm {
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Event(event, chunk))
+    }
+
+    /// The same for what a letter of another state wants.
+    pub fn letter(&self, letter: Came, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Letter(letter, chunk))
+    }
+
+    /// Runs what a context begins with, in slices, until it ends or first waits; the same.
+    pub fn start(&self, letter: Came, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Start(letter, chunk))
+    }
+
+    fn handle(&self, mark: u32, job: impl Fn(*mut RawChunk) -> Job) -> Ran {
         let _ = self.supply();
         let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
         let (_, entry_why, thread) = loop {
-            // An event is never lost: without memory for a stack it comes later.
-            match self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark) {
+            // Nothing is lost: without memory for a stack it comes later.
+            match self.enter_sliced(Kind::Script, job(&raw mut raw), mark) {
                 Ok(entered) => break entered,
                 Err(_) => sync::nap(),
             }
@@ -294,6 +313,16 @@ impl Vm {
     /// Threads that wait now.
     pub fn waiting(&self) -> usize {
         self.with(|inner| inner.waiting)
+    }
+
+    /// True when nothing is pending: no thread waits, and nothing is registered that could have it act. Any context.
+    pub fn is_over(&self) -> bool {
+        self.with(|inner| inner.waiting == 0 && inner.raw.live.is_null() && inner.raw.staged.is_null())
+    }
+
+    /// What is due in it, and what came from other states.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// From now on no event begins; those that run are to be cancelled.
@@ -338,6 +367,9 @@ impl Vm {
         // SAFETY: Preemption is off, the stack is ours, and the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         let held = self.end(&mut entry);
+        if entry.ends {
+            self.queue.leave();
+        }
         let outcome = outcome_of(&raw, entry.why);
         trace::event(&self.name, outcome, held);
         // SAFETY: We hold the lock.
@@ -399,6 +431,14 @@ impl Vm {
             // What is in use may have grown past the old limit meanwhile; then the new one stays.
             let _ = self.with(|inner| inner.heap.set_limit(before));
         })
+    }
+
+    /// Sets the limit to what others need not be asked for; [`Error::Busy`] when more is in use. Process context.
+    pub fn move_limit(&self, limit: usize) -> Result {
+        self.with(|inner| inner.heap.set_limit(limit)).map_err(|_| Error::Busy)?;
+        // What cannot be had now is tried again at the next break.
+        let _ = self.supply();
+        Ok(())
     }
 
     /// The counters.
