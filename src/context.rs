@@ -22,7 +22,10 @@ use crate::ctl::grammar::Buffer;
 /// Who makes a state.
 pub enum Origin<'a> {
     /// A task; the state gets the task's network namespace.
-    Task,
+    Task {
+        /// With an interpreter for each processor, each of that limit.
+        percpu: bool,
+    },
     /// Another state, out of whose limit its own is taken.
     State {
         /// That one.
@@ -65,11 +68,15 @@ fn default_limit(creator: &State) -> Result<usize> {
 
 /// Makes a context that begins with `letter`. `limit` in bytes, 0 for the default.
 ///
-/// Errors: [`Error::Gone`] (the creator ends), [`Error::Invalid`] below `minalloc`, [`Error::NameTooLong`],
+/// Errors: [`Error::Gone`] (the creator ends), [`Error::NotPermitted`] (it has several interpreters), [`Error::Invalid`] below `minalloc`, [`Error::NameTooLong`],
 /// [`Error::TooMany`], [`Error::NoMemory`], [`Error::Busy`] (the creator uses that much itself).
 pub fn create(creator: &Arc<State>, limit: usize, letter: Letter) -> Result<Handle> {
     if !creator.is_alive() {
         return Err(Error::Gone);
+    }
+    // There the limit is that of each interpreter.
+    if creator.interpreters().nth(1).is_some() {
+        return Err(Error::NotPermitted);
     }
     let limit = if limit == 0 { default_limit(creator)? } else { limit };
     if limit < params::minalloc() {
@@ -79,6 +86,8 @@ pub fn create(creator: &Arc<State>, limit: usize, letter: Letter) -> Result<Hand
     let mut name = Bytes::new();
     write!(name, "{}.{}", creator.name().as_str(), handle.number()).map_err(|_| Error::NoMemory)?;
     let name = StateName::new(name.bytes())?;
-    registry()?.create_by(&name, limit, Origin::State { state: creator, handle }, |state| state.begin(letter))?;
+    let state = registry()?.create_by(&name, limit, Origin::State { state: creator, handle }, 0)?;
+    // It is found: what it begins with may make contexts itself.
+    state.begin(letter);
     Ok(handle)
 }

@@ -41,7 +41,7 @@ pub fn read(state: &State, to: &mut IovIterDest<'_>, pos: &mut i64, nonblock: bo
     });
     let taken = taken.inspect_err(|_| *pos = 0)?;
     if taken.is_some() {
-        state.vm().call_sender();
+        state.call_senders();
     }
     Ok(taken.unwrap_or(0))
 }

@@ -69,11 +69,12 @@ impl Registry {
         })
     }
 
-    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0.
+    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0;
+    /// with an interpreter for each processor, each of that limit, if `percpu`.
     ///
     /// Errors: [`Error::Invalid`] below `minalloc`, [`Error::Exists`], [`Error::TooMany`],
     /// [`Error::NoMemory`].
-    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64) -> Result<Arc<State>> {
+    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64, percpu: bool) -> Result<Arc<State>> {
         let limit = match maxalloc {
             Some(bytes) => usize::try_from(bytes).map_err(|_| Error::Invalid)?,
             None => params::defaultmaxalloc(),
@@ -81,22 +82,21 @@ impl Registry {
         if limit < params::minalloc() {
             return Err(Error::Invalid);
         }
-        self.create_by(name, limit, Origin::Task, |state| {
-            state.mark(session);
-        })
+        self.create_by(name, limit, Origin::Task { percpu }, session)
     }
 
-    /// The same for whoever makes it, with a limit in bytes; `ready` is called before it is found.
+    /// The same for whoever makes it, with a limit in bytes.
     pub fn create_by(
         &self,
         name: &StateName,
         limit: usize,
         maker: Origin<'_>,
-        ready: impl FnOnce(&State),
+        session: u64,
     ) -> Result<Arc<State>> {
         // Cheap refusals first; what counts is the insertion below.
         self.table.with(|table| may_add(table, name))?;
         let state = State::new(name, limit, maker)?;
+        state.mark(session);
         // The table drops its handle outside of the lock when it refuses.
         let refused = self.table.with(|table| match may_add(table, name) {
             Ok(()) => table.insert(Handle(state.clone())).err().map(|handle| (handle, Error::TooMany)),
@@ -106,7 +106,6 @@ impl Registry {
             state.close();
             return Err(error);
         }
-        ready(&state);
         if let Err(error) = state.publish() {
             state.close();
             self.forget(name);
@@ -166,7 +165,7 @@ impl Registry {
     pub fn list(&self) -> Result<Bytes> {
         let mut text = Bytes::new();
         self.for_each(|state| {
-            let (limit, used, _) = state.vm().memory();
+            let (limit, used) = state.memory();
             writeln!(text, "{} {} {}", state.name().as_str(), limit, used).map_err(|_| Error::NoMemory)
         })?;
         Ok(text)

@@ -62,14 +62,6 @@ impl World {
         }))
     }
 
-    /// Promises a state so many bytes. [`Error::NoMemory`] when `totalmax` does not allow it. Any
-    /// context.
-    pub fn promise(&self, bytes: usize) -> Result<Promise> {
-        let promise = Promise::none();
-        promise.grow(self, bytes)?;
-        Ok(promise)
-    }
-
     /// Lends so many bytes of `totalmax`, for [`World::give_back`]. [`Error::NoMemory`]. Any context.
     pub fn lend(&self, bytes: usize) -> Result {
         let grown = |sum: usize| sum.checked_add(bytes).filter(|sum| *sum <= params::totalmax());

@@ -25,8 +25,8 @@ pub trait Buffer {
 /// One request, borrowed from the buffers of its [`Assembler`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// `create NAME [MAXALLOC] [marked]`, the limit in bytes.
-    Create { name: StateName, maxalloc: Option<u64>, marked: bool },
+    /// `create NAME [MAXALLOC] [marked] [percpu]`, the limit in bytes.
+    Create { name: StateName, maxalloc: Option<u64>, marked: bool, percpu: bool },
     /// `destroy NAME`
     Destroy { name: StateName },
     /// `execute NAME CHUNK`
@@ -232,16 +232,22 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             let (name, rest) = word(rest);
             let name = StateName::new(name)?;
             let (size, after) = word(rest);
-            let (maxalloc, rest) = match size {
-                b"" | b"marked" => (None, rest),
+            let (maxalloc, mut rest) = match size {
+                b"" | b"marked" | b"percpu" => (None, rest),
                 size => (Some(parse_size(size)?), after),
             };
-            let (mark, rest) = word(rest);
-            if !matches!(mark, b"" | b"marked") {
-                return Err(Error::Invalid);
+            let (mut marked, mut percpu) = (false, false);
+            loop {
+                let (option, after) = word(rest);
+                match option {
+                    b"" => break,
+                    b"marked" if !marked => marked = true,
+                    b"percpu" if !percpu => percpu = true,
+                    _ => return Err(Error::Invalid),
+                }
+                rest = after;
             }
-            nothing_more(rest)?;
-            Request::Create { name, maxalloc, marked: !mark.is_empty() }
+            Request::Create { name, maxalloc, marked, percpu }
         }
         b"destroy" => Request::Destroy { name: only_name(rest)? },
         b"cancel" => Request::Cancel { name: only_name(rest)? },
@@ -430,12 +436,14 @@ mod tests {
             let fed = a.feed(text, |_| true);
             assert_eq!(fed, Ok(Fed::Request(text.len(), expected)));
         };
-        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None, marked: false });
-        one(b"create a marked\n", Request::Create { name: name("a"), maxalloc: None, marked: true });
-        one(b"create a 64K  marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true });
-        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: false });
-        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20), marked: false });
-        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30), marked: false });
+        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None, marked: false, percpu: false });
+        one(b"create a marked\n", Request::Create { name: name("a"), maxalloc: None, marked: true, percpu: false });
+        one(b"create a 64K  marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true, percpu: false });
+        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: false, percpu: false });
+        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20), marked: false, percpu: false });
+        one(b"create a percpu\n", Request::Create { name: name("a"), maxalloc: None, marked: false, percpu: true });
+        one(b"create a 64K percpu marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true, percpu: true });
+        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30), marked: false, percpu: false });
         one(b"execute a  return 1 \n", Request::Execute { name: name("a"), chunk: b" return 1 " });
         one(b"execute a\n", Request::Execute { name: name("a"), chunk: b"" });
         one(b"destroy a\n", Request::Destroy { name: name("a") });

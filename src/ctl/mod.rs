@@ -228,12 +228,12 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
     let registry = registry()?;
     let nothing = || Ok((Ok(()), Bytes::new()));
     match request {
-        Request::Create { name, maxalloc, marked: false } => {
-            registry.create(name, *maxalloc, 0)?;
+        Request::Create { name, maxalloc, marked: false, percpu } => {
+            registry.create(name, *maxalloc, 0, *percpu)?;
             nothing()
         }
-        Request::Create { name, maxalloc, marked: true } => {
-            owned.mark_new(|session| registry.create(name, *maxalloc, session))?;
+        Request::Create { name, maxalloc, marked: true, percpu } => {
+            owned.mark_new(|session| registry.create(name, *maxalloc, session, *percpu))?;
             nothing()
         }
         Request::Mark { name } => {
@@ -249,7 +249,7 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
             nothing()
         }
         Request::Cancel { name } => {
-            registry.get(name)?.vm().cancel();
+            registry.get(name)?.cancel();
             nothing()
         }
         Request::List => Ok((Ok(()), registry.list()?)),

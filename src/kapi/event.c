@@ -325,7 +325,7 @@ static void handle_events(struct work_struct *work)
 		cond_resched();
 		lunatik_sleep_out_suspend(&queue->closing, 0);
 		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
-		mark = lunatik_state_mark(queue->state);
+		mark = lunatik_state_mark(queue->state, queue->interpreter);
 		spin_lock_bh(&queue->lock);
 		collect = !queue->closing && queue->collect;
 		queue->collect = false;
@@ -342,15 +342,15 @@ static void handle_events(struct work_struct *work)
 		}
 		spin_unlock_bh(&queue->lock);
 		if (collect)
-			lunatik_state_collect(queue->state, mark);
+			lunatik_state_collect(queue->state, queue->interpreter, mark);
 		if (start)
 			lunatik_state_start(queue->state, start, mark);
 		if (event) {
 			settle(event);
-			lunatik_state_event(queue->state, event, mark);
+			lunatik_state_event(queue->state, queue->interpreter, event, mark);
 		}
 		if (letter)
-			lunatik_state_letter(queue->state, letter, mark);
+			lunatik_state_letter(queue->state, queue->interpreter, letter, mark);
 		lunatik_letters_look(queue);
 		if (!event && !collect && !start && !letter)
 			break;
@@ -422,10 +422,11 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 }
 
 /*
- * The queue of a state of that name and handle, made by the one of handle `parent`, or 0; `context` when it ends by
- * itself. NULL when memory is out. Process context.
+ * The queue of one of a state's interpreters, with the state's name and a handle of its own; made by the state of handle
+ * `parent`, or 0; `context` when it ends by itself. NULL when memory is out. Process context.
  */
-struct lunatik_queue *lunatik_queue_new(void *state, const char *name, u64 handle, u64 parent, bool context)
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
+					bool context)
 {
 	struct lunatik_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 
@@ -437,6 +438,7 @@ struct lunatik_queue *lunatik_queue_new(void *state, const char *name, u64 handl
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_WORK(&queue->work, handle_events);
 	queue->state = state;
+	queue->interpreter = interpreter;
 	queue->handle = handle;
 	queue->parent = parent;
 	queue->context = context;

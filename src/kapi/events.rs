@@ -5,12 +5,19 @@
 use crate::error::{Error, Result};
 use crate::state::State;
 use crate::world::WORLD;
-use core::ffi::c_void;
+use core::ffi::{c_uint, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::sync::{Arc, ArcBorrow};
 
 extern "C" {
-    fn lunatik_queue_new(state: *mut c_void, name: *const u8, handle: u64, parent: u64, context: bool) -> *mut c_void;
+    fn lunatik_queue_new(
+        state: *mut c_void,
+        interpreter: c_uint,
+        name: *const u8,
+        handle: u64,
+        parent: u64,
+        context: bool,
+    ) -> *mut c_void;
     fn lunatik_queue_call(queue: *mut c_void);
     fn lunatik_queue_is_waited_for(queue: *mut c_void) -> bool;
     fn lunatik_queue_collect(queue: *mut c_void);
@@ -41,14 +48,17 @@ impl Queue {
         Self(AtomicPtr::new(core::ptr::null_mut()))
     }
 
-    /// Makes it, for a state with that handle, made by the one of handle `parent`; a `context` ends when nothing is
-    /// pending in it. Process context, once; [`Error::NoMemory`].
-    pub fn make(&self, state: &Arc<State>, handle: Handle, parent: Option<Handle>, context: bool) -> Result {
+    /// Makes it, for one of the state's interpreters, with a handle of its own; a context ends when nothing is pending
+    /// in it. Process context, once; [`Error::NoMemory`].
+    pub fn make(&self, state: &Arc<State>, interpreter: u32) -> Result {
         let name = state.name().as_c_bytes().as_ptr();
+        let handle = if interpreter == 0 { state.handle() } else { Handle::new() };
+        let parent = state.creator().map_or(0, |creator| creator.handle().0);
+        let context = state.creator().is_some();
         // The queue lies in the state: the pointer needs no reference of its own.
         let state = Arc::as_ptr(state).cast_mut().cast();
-        // SAFETY: Process context.
-        let queue = unsafe { lunatik_queue_new(state, name, handle.0, parent.map_or(0, |parent| parent.0), context) };
+        // SAFETY: Process context; the name is copied.
+        let queue = unsafe { lunatik_queue_new(state, interpreter, name, handle.0, parent, context) };
         self.0.store(queue, Ordering::Release);
         if queue.is_null() { Err(Error::NoMemory) } else { Ok(()) }
     }
@@ -111,20 +121,29 @@ impl Queue {
 
     /// Wakes every waiting coroutine, to be ended. Process context.
     pub fn wake(&self) {
-        // SAFETY: The queue lives as long as this value.
-        unsafe { lunatik_queue_wake(self.as_ptr()) };
+        let queue = self.as_ptr();
+        if !queue.is_null() {
+            // SAFETY: The queue lives as long as this value.
+            unsafe { lunatik_queue_wake(queue) };
+        }
     }
 
     /// From now on no event begins. Process context.
     pub fn stop(&self) {
-        // SAFETY: As above.
-        unsafe { lunatik_queue_stop(self.as_ptr()) };
+        let queue = self.as_ptr();
+        if !queue.is_null() {
+            // SAFETY: As above.
+            unsafe { lunatik_queue_stop(queue) };
+        }
     }
 
     /// After `stop`: waits until no event runs and no timer is left. Sleeps.
     pub fn drain(&self) {
-        // SAFETY: As above.
-        unsafe { lunatik_queue_drain(self.as_ptr()) };
+        let queue = self.as_ptr();
+        if !queue.is_null() {
+            // SAFETY: As above.
+            unsafe { lunatik_queue_drain(queue) };
+        }
     }
 }
 
@@ -198,27 +217,27 @@ unsafe extern "C" fn lunatik_state_get(state: *mut c_void) {
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_mark(state: *mut c_void) -> u32 {
+unsafe extern "C" fn lunatik_state_mark(state: *mut c_void, interpreter: c_uint) -> u32 {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.vm().mark()
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.interpreter(interpreter).mark()
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_collect(state: *mut c_void, mark: u32) {
+unsafe extern "C" fn lunatik_state_collect(state: *mut c_void, interpreter: c_uint, mark: u32) {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.vm().collect(mark);
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.interpreter(interpreter).collect(mark);
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_event(state: *mut c_void, event: *mut c_void, mark: u32) {
+unsafe extern "C" fn lunatik_state_event(state: *mut c_void, interpreter: c_uint, event: *mut c_void, mark: u32) {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.event(Due(event), mark);
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.event(interpreter, Due(event), mark);
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_letter(state: *mut c_void, letter: *mut c_void, mark: u32) {
+unsafe extern "C" fn lunatik_state_letter(state: *mut c_void, interpreter: c_uint, letter: *mut c_void, mark: u32) {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.letter(Came(letter), mark);
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.letter(interpreter, Came(letter), mark);
 }
 
 #[no_mangle]

@@ -455,14 +455,19 @@ void lunatik_queue_open(struct lunatik_queue *queue)
 	spin_unlock_bh(&queue->lock);
 }
 
-/* Has a new context begin with what the letter holds. */
+/* Has a new context begin with what the letter holds, unless it is ending. */
 void lunatik_queue_begin(struct lunatik_queue *queue, struct lunatik_letter *letter)
 {
 	spin_lock_bh(&queue->lock);
-	queue->start = letter;
-	queue->begun = true;
-	lunatik_queue_kick(queue);
+	if (!queue->closing) {
+		queue->start = letter;
+		queue->begun = true;
+		lunatik_queue_kick(queue);
+		letter = NULL;
+	}
 	spin_unlock_bh(&queue->lock);
+	if (letter)
+		lunatik_letter_free(letter);
 }
 
 /* Has a context look whether it is over. Any context. */

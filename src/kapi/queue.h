@@ -27,6 +27,7 @@ struct lunatik_queue {
 	struct list_head ready;
 	struct work_struct work;
 	void *state;			/* good while not closing */
+	unsigned int interpreter;	/* which one of the state's */
 	u32 closing;
 	bool collect;			/* garbage is to be collected */
 

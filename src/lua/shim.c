@@ -280,7 +280,12 @@ void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_w
 		lunatik_take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
 	else
 		lunatik_take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
-	lunatik_generation_end(thread, chunk->end == LUNATIK_DONE || chunk->end == LUNATIK_WAITS);
+	if (chunk->end != LUNATIK_DONE && chunk->end != LUNATIK_WAITS)
+		lunatik_generation_end(thread, 0);
+	else if (chunk->staged > 1)
+		lunatik_generation_hold(thread);
+	else
+		lunatik_generation_end(thread, 1);
 }
 
 void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk)
@@ -362,12 +367,22 @@ static int lunatik_atomic(lua_State *L)
 	return lua_gettop(L);
 }
 
+/* lunatik.interpreter() -> which one of the state's this is, from 1 on, and how many there are. */
+static int lunatik_interpreter(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)lunatik_vm_of(L)->interpreter + 1);
+	lua_pushinteger(L, lunatik_vm_of(L)->interpreters);
+	return 2;
+}
+
 static const luaL_Reg lunatik_functions[] = {
 	{ "name", lunatik_name },
 	{ "limits", lunatik_limits },
 	{ "atomic", lunatik_atomic },
 	{ "replace", lunatik_replace },
 	{ "send", lunatik_send },
+	{ "shared", lunatik_shared },
+	{ "interpreter", lunatik_interpreter },
 	{ NULL, NULL },
 };
 

@@ -18,6 +18,8 @@ struct lunatik_letter;
 struct lunatik_netns;
 struct lunatik_queue;
 struct lunatik_registration;
+struct lunatik_shared;
+struct lunatik_counter;
 
 /* One Lua state. `ext` comes first: the extra space of every lua_State points here. */
 struct lunatik_vm {
@@ -29,6 +31,9 @@ struct lunatik_vm {
 	struct lunatik_queue *queue;	/* the events of this state */
 	struct lunatik_netns *netns;	/* where its hooks and sockets live */
 	struct lunatik_contexts *contexts;	/* what the library `context` keeps (receive.c); NULL until it is required */
+	struct lunatik_shared *shared;	/* the counters of all interpreters */
+	unsigned int interpreter;	/* which one of the state's, from 0 on */
+	unsigned int interpreters;	/* how many it has */
 	long long timers;	/* numbers given to timers */
 	long handling;		/* a traceback is being made, which nothing may interrupt */
 	lua_State *staging;	/* the thread of a `code` script that has not waited yet */
@@ -71,7 +76,7 @@ struct lunatik_chunk {
 	size_t len;		/* its length in bytes */
 	size_t pos;		/* how much of it the parser has seen */
 	const char *name;	/* the chunk's name, as lua_load takes it */
-	int staged;		/* a `code` script: what it registers is staged */
+	int staged;		/* a `code` script: what it registers is staged; 2: until lunatik_generation_settle */
 	int end;		/* enum lunatik_end */
 	const char *result;	/* text on the thread's stack, valid until lunatik_thread_free */
 	size_t result_len;
@@ -167,6 +172,8 @@ void lunatik_registration_remove(struct lunatik_registration *r);
 void lunatik_generation_inherit(lua_State *thread, const struct lunatik_registration *r);
 void lunatik_generation_begin(lua_State *thread);
 void lunatik_generation_end(lua_State *thread, int good);
+void lunatik_generation_hold(lua_State *thread);
+void lunatik_generation_settle(struct lunatik_vm *vm, int good);
 int lunatik_replace(lua_State *L);
 
 /* --- waiting, for libraries (coroutine.c) ------------------------------------------------------ */
@@ -180,6 +187,7 @@ int lunatik_open_context(lua_State *L);
 /* --- libraries and what shim.c shares with them ------------------------------------------------- */
 
 int lunatik_send(lua_State *L);
+int lunatik_shared(lua_State *L);
 int lunatik_open_netlink(lua_State *L);
 int lunatik_callback_ended(lua_State *L, int status);
 int lunatik_message_handler(lua_State *L);
@@ -200,6 +208,13 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 _Bool lunatik_op_start(struct lunatik_event *event);
 _Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
 void lunatik_queue_call(struct lunatik_queue *queue);
+
+/* --- what src/kapi/shared.c provides ------------------------------------------------------------ */
+
+#define LUNATIK_COUNTER_NAME	48	/* bytes of a counter's name at most, as in kapi.h */
+struct lunatik_counter *lunatik_shared_counter(struct lunatik_shared *shared, const char *name, size_t len, int *full);
+void lunatik_counter_add(struct lunatik_counter *counter, unsigned int interpreter, long long n);
+long long lunatik_counter_sum(const struct lunatik_counter *counter);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 

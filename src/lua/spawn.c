@@ -39,6 +39,8 @@ static void create(void *arg)
 static int number_of(long long err)
 {
 	switch (err) {
+	case -1:	/* EPERM: a state with several interpreters */
+		return NUMBER_NOT_PERMITTED;
 	case -12:	/* ENOMEM */
 		return NUMBER_NO_MEMORY;
 	case -16:	/* EBUSY: more than that is in use */

@@ -26,7 +26,7 @@ use crate::name::StateName;
 use crate::state::State;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
@@ -59,6 +59,20 @@ pub struct Stats {
     pub messages_out: u64,
 }
 
+impl Stats {
+    /// Adds those of another interpreter, which had the same scripts; of the longest hold the longer one counts.
+    pub fn add(&mut self, other: &Self) {
+        let Self { executions: _, events, errors, slices, overruns, longest_hold, messages_in, messages_out } = other;
+        self.events += events;
+        self.errors += errors;
+        self.slices += slices;
+        self.overruns += overruns;
+        self.longest_hold = self.longest_hold.max(*longest_hold);
+        self.messages_in += messages_in;
+        self.messages_out += messages_out;
+    }
+}
+
 /// What is guarded by the lock.
 struct Inner {
     raw: RawVm,
@@ -88,6 +102,8 @@ pub struct Vm {
     #[pin]
     room: WaitQueue,
     cancels: AtomicU32,
+    /// Of a state with several: the first interpreter, which has the messages; null for that one itself.
+    first: AtomicPtr<Vm>,
     name: StateName,
     handle: Handle,
 }
@@ -120,8 +136,19 @@ pub struct Chunk<'a> {
     pub text: &'a [u8],
     /// Its name as `load` takes it, with a terminating zero.
     pub name: &'a [u8],
-    /// What it registers takes effect when it ends without error or first waits, and not before.
-    pub staged: bool,
+    /// When what it registers takes effect.
+    pub staged: Staged,
+}
+
+/// When what a chunk registers takes effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// At once.
+    No = 0,
+    /// When it ends without error or first waits, and not before.
+    Yes = 1,
+    /// The same, but with [`Vm::settle`], when the other interpreters are as far.
+    Held = 2,
 }
 
 impl Vm {
@@ -145,6 +172,9 @@ impl Vm {
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
                 contexts: core::ptr::null_mut(),
+                shared: core::ptr::null_mut(),
+                interpreter: 0,
+                interpreters: 1,
                 timers: 0,
                 handling: 0,
                 staging: core::ptr::null_mut(),
@@ -171,6 +201,7 @@ impl Vm {
             outbox <- Mailbox::new(),
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
+            first: AtomicPtr::new(core::ptr::null_mut()),
             name,
             handle,
         })
@@ -181,17 +212,28 @@ impl Vm {
         &self.name
     }
 
-    /// Makes the Lua state with its libraries, in the network namespace of `creator` or of the current task. Process
-    /// context. [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
-    pub fn open(&self, state: &Arc<State>, creator: Option<&Self>) -> Result {
-        let parent = state.creator().map(|creator| creator.handle());
-        self.queue.make(state, state.handle(), parent, creator.is_some())?;
+    /// Makes the Lua state with its libraries, as one of so many `interpreters`, in the network namespace of `creator`
+    /// or of the current task. Process context. [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
+    pub fn open(
+        &self,
+        state: &Arc<State>,
+        interpreter: u32,
+        interpreters: u32,
+        creator: Option<&Self>,
+    ) -> Result {
+        self.queue.make(state, interpreter)?;
         self.netns.make(creator.map(|creator| &creator.netns))?;
         self.outbox.make()?;
+        if interpreter > 0 {
+            self.first.store(core::ptr::from_ref(state.vm()).cast_mut(), Ordering::Release);
+        }
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
             inner.raw.queue = self.queue.as_ptr();
             inner.raw.netns = self.netns.as_ptr();
+            inner.raw.shared = state.shared().as_ptr();
+            inner.raw.interpreter = interpreter;
+            inner.raw.interpreters = interpreters;
         });
         self.supply()?;
         let ended = self.enter_sliced(Kind::Service, Job::Open, self.mark())?.0;
@@ -258,6 +300,14 @@ impl Vm {
         Ok(ran)
     }
 
+    /// What a chunk that was held back has registered takes effect now, or goes. Process context.
+    pub fn settle(&self, good: bool) {
+        self.with(|inner| {
+            // SAFETY: Under the lock; nothing of it runs Lua, raises or allocates.
+            unsafe { ffi::lunatik_generation_settle(&raw mut inner.raw, c_int::from(good)) };
+        });
+    }
+
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Ran {
@@ -276,7 +326,7 @@ impl Vm {
 
     fn handle(&self, mark: u32, job: impl Fn(*mut RawChunk) -> Job) -> Ran {
         let _ = self.supply();
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let (_, entry_why, thread) = loop {
             // Nothing is lost: without memory for a stack it comes later.
             match self.enter_sliced(Kind::Script, job(&raw mut raw), mark) {
@@ -300,7 +350,7 @@ impl Vm {
     /// from the state's work item.
     pub fn collect(&self, mark: u32) {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
-            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
             let _ = self.take_result(&raw, why::GO_ON, thread);
         }
     }
@@ -489,7 +539,7 @@ fn raw_chunk(chunk: &Chunk<'_>) -> RawChunk {
         len: chunk.text.len(),
         pos: 0,
         name: chunk.name.as_ptr().cast(),
-        staged: c_int::from(chunk.staged),
+        staged: chunk.staged as c_int,
         end: end::NOMEM,
         result: c"not enough memory".as_ptr().cast(),
         result_len: c"not enough memory".count_bytes(),

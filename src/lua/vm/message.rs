@@ -7,7 +7,8 @@
 //! it, and while scripts wait for the readers of `data` to make room, further writers wait. Contexts: delivery in
 //! process context, sending under the state's lock.
 
-use super::{raw_chunk, Chunk, Job, Kind, Ran, Vm};
+use super::{raw_chunk, Chunk, Job, Kind, Ran, Staged, Vm};
+use core::sync::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::params;
@@ -116,7 +117,8 @@ impl Kept {
 impl Vm {
     /// What the state's scripts sent, for the readers of `data`.
     pub fn outbox(&self) -> &Mailbox {
-        &self.outbox
+        // SAFETY: The first interpreter lives as long as the state, and the others no longer.
+        unsafe { self.first.load(Ordering::Acquire).as_ref() }.map_or(&self.outbox, |first| &first.outbox)
     }
 
     /// The outbox may have room again: has the first of the scripts that wait for it try. Process context.
@@ -144,7 +146,7 @@ impl Vm {
             }
         }
         let _ = self.supply();
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let letter = KBox::into_raw(message.0);
         let entered = self.enter_sliced(Kind::Script, Job::Message(letter.cast(), &mut raw), mark);
         if entered.is_err() || raw.end != end::WAITS {
@@ -225,7 +227,7 @@ unsafe extern "C" fn lunatik_data_send(raw: *mut RawVm, bytes: *const c_char, le
     if !called && vm.queue.is_waited_for() {
         return to_int(Err(Error::Full));
     }
-    let sent = vm.outbox.push(&[bytes]);
+    let sent = vm.outbox().push(&[bytes]);
     if called && sent.is_ok() {
         vm.room.wake();
     }
@@ -238,7 +240,7 @@ unsafe extern "C" fn lunatik_data_send(raw: *mut RawVm, bytes: *const c_char, le
 #[no_mangle]
 unsafe extern "C" fn lunatik_data_fits(raw: *mut RawVm, len: usize) -> bool {
     // SAFETY: `owner` is the state whose lock is held.
-    unsafe { &*(*raw).owner.cast::<Vm>() }.outbox.fits(len)
+    unsafe { &*(*raw).owner.cast::<Vm>() }.outbox().fits(len)
 }
 
 /// Queues a message for the owner of a port, behind a line that names the state and the length. 0 or a negative
