@@ -21,7 +21,7 @@
 #include "queue.h"
 
 #define LETTER		256	/* bytes of a letter with room for values of its own */
-#define SMALLEST	512	/* bytes of a further block */
+#define SMALLEST	512	/* bytes of a further piece */
 
 static DEFINE_XARRAY_FLAGS(handles, XA_FLAGS_LOCK_BH);
 static atomic64_t last_handle;
@@ -56,19 +56,19 @@ static struct lunatik_letter *take_first(struct list_head *list)
 
 int lunatik_parcel_grow(struct lunatik_parcel *parcel, unsigned int room)
 {
-	size_t size = clamp_t(size_t, max_t(size_t, room, parcel->size) + sizeof(struct lunatik_block), SMALLEST, PAGE_SIZE);
-	struct lunatik_block *block;
+	size_t size = clamp_t(size_t, max_t(size_t, room, parcel->size) + sizeof(struct lunatik_piece), SMALLEST, PAGE_SIZE);
+	struct lunatik_piece *piece;
 
 	if (parcel->size + size > parcel->limit)
 		return -LUNATIK_TOO_LONG;
-	block = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
-	if (!block)
+	piece = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!piece)
 		return -LUNATIK_NO_MEMORY;
-	block->next = NULL;
-	block->used = 0;
-	block->room = size - sizeof(*block);
-	parcel->last->next = block;
-	parcel->last = block;
+	piece->next = NULL;
+	piece->used = 0;
+	piece->room = size - sizeof(*piece);
+	parcel->last->next = piece;
+	parcel->last = piece;
 	parcel->size += size;
 	return 0;
 }
@@ -92,13 +92,13 @@ struct lunatik_letter *lunatik_letter_new(struct lunatik_queue *queue, int kind,
 	return letter;
 }
 
-static void free_blocks(struct lunatik_letter *letter)
+static void free_pieces(struct lunatik_letter *letter)
 {
-	struct lunatik_block *block, *next;
+	struct lunatik_piece *piece, *next;
 
-	for (block = letter->parcel.first.next; block; block = next) {
-		next = block->next;
-		kfree(block);
+	for (piece = letter->parcel.first.next; piece; piece = next) {
+		next = piece->next;
+		kfree(piece);
 	}
 	letter->parcel.first.next = NULL;
 	letter->parcel.last = &letter->parcel.first;
@@ -107,7 +107,7 @@ static void free_blocks(struct lunatik_letter *letter)
 
 void lunatik_letter_free(struct lunatik_letter *letter)
 {
-	free_blocks(letter);
+	free_pieces(letter);
 	kfree(letter->receipt);
 	kfree(letter);
 }
@@ -388,7 +388,7 @@ static void send_back(struct lunatik_queue *queue, struct lunatik_letter *letter
 {
 	u64 source = letter->source;
 
-	free_blocks(letter);
+	free_pieces(letter);
 	letter->kind = LUNATIK_LETTER_FAILED;
 	letter->code = code;
 	letter->source = queue->handle;

@@ -9,8 +9,8 @@
 #define LUNATIK_LETTER_H
 
 /* A piece of a parcel. */
-struct lunatik_block {
-	struct lunatik_block *next;
+struct lunatik_piece {
+	struct lunatik_piece *next;
 	unsigned int used, room;	/* of `bytes` */
 	char bytes[];
 };
@@ -20,8 +20,8 @@ struct lunatik_parcel {
 	unsigned long size;		/* bytes of memory that it takes */
 	unsigned long limit;		/* of `size` */
 	unsigned int values;
-	struct lunatik_block *last;
-	struct lunatik_block first;	/* its room lies behind */
+	struct lunatik_piece *last;
+	struct lunatik_piece first;	/* its room lies behind */
 };
 
 enum lunatik_letter_kind {
@@ -58,7 +58,7 @@ struct lunatik_queue;
 
 /* --- parcels: letters.c, or tests/lua/transfer.c ------------------------------------------------------------ */
 
-/* Adds a block for at least `room` bytes; 0, or a negative errno with nothing changed. Any context. */
+/* Adds a piece for at least `room` bytes; 0, or a negative errno with nothing changed. Any context. */
 int lunatik_parcel_grow(struct lunatik_parcel *parcel, unsigned int room);
 
 /* --- letters: letters.c; any context but hard interrupt ------------------------------------------------------- */

@@ -20,7 +20,7 @@
 
 enum tag { NIL, FALSE, TRUE, INTEGER, FLOAT, STRING, TABLE };
 
-/* Of a table; it lies in one block, for it is filled in last. */
+/* Of a table; it lies in one piece, for it is filled in last. */
 struct counts {
 	unsigned int values, pairs;
 };
@@ -43,26 +43,26 @@ static void fail(lua_State *L, struct packer *p, int err)
 /* The next `len` bytes in one piece. */
 static char *reserve(lua_State *L, struct packer *p, size_t len)
 {
-	struct lunatik_block *block = p->parcel->last;
+	struct lunatik_piece *piece = p->parcel->last;
 	char *place;
 	int err;
 
-	if (block->room - block->used < len) {
+	if (piece->room - piece->used < len) {
 		err = lunatik_parcel_grow(p->parcel, (unsigned int)len);
 		if (err)
 			fail(L, p, err);
-		block = p->parcel->last;
+		piece = p->parcel->last;
 	}
-	place = block->bytes + block->used;
-	block->used += (unsigned int)len;
+	place = piece->bytes + piece->used;
+	piece->used += (unsigned int)len;
 	return place;
 }
 
 static void put(lua_State *L, struct packer *p, const char *bytes, size_t len)
 {
 	while (len > 0) {
-		struct lunatik_block *block = p->parcel->last;
-		size_t now = block->room - block->used;
+		struct lunatik_piece *piece = p->parcel->last;
+		size_t now = piece->room - piece->used;
 
 		if (now == 0) {
 			int err = lunatik_parcel_grow(p->parcel, len < 4096 ? (unsigned int)len : 4096);
@@ -73,8 +73,8 @@ static void put(lua_State *L, struct packer *p, const char *bytes, size_t len)
 		}
 		if (now > len)
 			now = len;
-		memcpy(block->bytes + block->used, bytes, now);
-		block->used += (unsigned int)now;
+		memcpy(piece->bytes + piece->used, bytes, now);
+		piece->used += (unsigned int)now;
 		bytes += now;
 		len -= now;
 	}
@@ -208,7 +208,7 @@ int lunatik_pack(lua_State *L, int from, struct lunatik_parcel *parcel)
  * {=== unpacking =============================================================================== */
 
 struct unpacker {
-	const struct lunatik_block *block;
+	const struct lunatik_piece *piece;
 	unsigned int at;
 	unsigned long work;
 };
@@ -216,13 +216,13 @@ struct unpacker {
 /* What is at hand in one piece; less than a parcel should have is a defect of ours, and an error all the same. */
 static size_t at_hand(lua_State *L, struct unpacker *u)
 {
-	while (u->block->used == u->at) {
-		if (u->block->next == NULL)
+	while (u->piece->used == u->at) {
+		if (u->piece->next == NULL)
 			luaL_error(L, "broken message");
-		u->block = u->block->next;
+		u->piece = u->piece->next;
 		u->at = 0;
 	}
-	return u->block->used - u->at;
+	return u->piece->used - u->at;
 }
 
 static void get(lua_State *L, struct unpacker *u, void *to, size_t len)
@@ -234,7 +234,7 @@ static void get(lua_State *L, struct unpacker *u, void *to, size_t len)
 
 		if (now > len)
 			now = len;
-		memcpy(place, u->block->bytes + u->at, now);
+		memcpy(place, u->piece->bytes + u->at, now);
 		u->at += (unsigned int)now;
 		place += now;
 		len -= now;
@@ -253,7 +253,7 @@ static void unpack_string(lua_State *L, struct unpacker *u, const struct lunatik
 	if (len == 0) {
 		lua_pushliteral(L, "");
 	} else if (at_hand(L, u) >= len) {
-		lua_pushlstring(L, u->block->bytes + u->at, len);
+		lua_pushlstring(L, u->piece->bytes + u->at, len);
 		u->at += (unsigned int)len;
 	} else {
 		get(L, u, luaL_buffinitsize(L, &buffer, len), len);
