@@ -113,6 +113,7 @@ pub struct Heap<B: Backing = NoBacking> {
     runs: Runs,
     reserved: usize,
     outside: usize,
+    foreign: usize,
     wanted: usize,
     injection: lua_alloc::Injection,
     failed_limit: u64,
@@ -139,6 +140,7 @@ impl<B: Backing> Heap<B> {
             runs: Runs::new(),
             reserved: 0,
             outside: 0,
+            foreign: 0,
             wanted: 0,
             injection: lua_alloc::Injection::NONE,
             failed_limit: 0,
@@ -217,7 +219,9 @@ impl<B: Backing> Heap<B> {
     /// Granules that blocks may take at worst until the limit is reached and `slack` bytes were
     /// freed: see [`reserve_shortfall_with`](Self::reserve_shortfall_with).
     fn needed(&self, slack: usize) -> usize {
-        let rest = self.meter.limit().saturating_sub(self.meter.used());
+        // What is foreign may be credited at any time.
+        let own = self.meter.used().saturating_sub(self.foreign);
+        let rest = self.meter.limit().saturating_sub(own);
         let rest = rest.saturating_add(slack);
         let bytes = rest
             .saturating_add(rest / 14)
@@ -280,6 +284,24 @@ impl<B: Backing> Heap<B> {
     /// The limit in bytes.
     pub fn limit(&self) -> usize {
         self.meter.limit()
+    }
+
+    /// Charges `bytes` of memory that is not the heap's; false if the limit does not allow it.
+    #[must_use]
+    pub fn charge_foreign(&mut self, bytes: usize) -> bool {
+        let charged = self.meter.charge(bytes);
+        if charged {
+            self.foreign = self.foreign.wrapping_add(bytes);
+        } else {
+            self.failed_limit = self.failed_limit.wrapping_add(1);
+        }
+        charged
+    }
+
+    /// Takes back what [`charge_foreign`](Self::charge_foreign) charged.
+    pub fn credit_foreign(&mut self, bytes: usize) {
+        self.foreign = self.foreign.wrapping_sub(bytes);
+        self.meter.credit(bytes);
     }
 
     /// How many requests failed because of the limit.

@@ -17,6 +17,7 @@
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "../lua/block.h"
 #include "../lua/letter.h"
 #include "queue.h"
 
@@ -73,6 +74,23 @@ int lunatik_parcel_grow(struct lunatik_parcel *parcel, unsigned int room)
 	return 0;
 }
 
+int lunatik_parcel_refer(struct lunatik_parcel *parcel, void *block)
+{
+	size_t size = sizeof(struct lunatik_reference) + ((struct lunatik_block *)block)->cost;
+	struct lunatik_reference *reference;
+
+	if (parcel->size + size > parcel->limit)
+		return -LUNATIK_TOO_LONG;
+	reference = kmalloc(sizeof(*reference), GFP_ATOMIC | __GFP_NOWARN);
+	if (!reference)
+		return -LUNATIK_NO_MEMORY;
+	reference->block = block;
+	reference->next = parcel->references;
+	parcel->references = reference;
+	parcel->size += size;
+	return 0;
+}
+
 struct lunatik_letter *lunatik_letter_new(struct lunatik_queue *queue, int kind, long long session, bool small)
 {
 	size_t size = small ? sizeof(struct lunatik_letter) : LETTER;
@@ -95,6 +113,13 @@ struct lunatik_letter *lunatik_letter_new(struct lunatik_queue *queue, int kind,
 static void free_pieces(struct lunatik_letter *letter)
 {
 	struct lunatik_piece *piece, *next;
+	struct lunatik_reference *reference;
+
+	while ((reference = letter->parcel.references)) {
+		letter->parcel.references = reference->next;
+		lunatik_block_put(reference->block);
+		kfree(reference);
+	}
 
 	for (piece = letter->parcel.first.next; piece; piece = next) {
 		next = piece->next;

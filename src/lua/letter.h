@@ -15,11 +15,18 @@ struct lunatik_piece {
 	char bytes[];
 };
 
+/* A block that a parcel refers to. */
+struct lunatik_reference {
+	struct lunatik_reference *next;
+	void *block;
+};
+
 /* Packed values (transfer.c). */
 struct lunatik_parcel {
-	unsigned long size;		/* bytes of memory that it takes */
+	unsigned long size;		/* bytes of memory that it takes, with the blocks that it refers to */
 	unsigned long limit;		/* of `size` */
 	unsigned int values;
+	struct lunatik_reference *references;
 	struct lunatik_piece *last;
 	struct lunatik_piece first;	/* its room lies behind */
 };
@@ -60,6 +67,8 @@ struct lunatik_queue;
 
 /* Adds a piece for at least `room` bytes; 0, or a negative errno with nothing changed. Any context. */
 int lunatik_parcel_grow(struct lunatik_parcel *parcel, unsigned int room);
+/* Has the parcel keep a reference to a block (block.h), which it takes over if it returns 0; else as above. */
+int lunatik_parcel_refer(struct lunatik_parcel *parcel, void *block);
 
 /* --- letters: letters.c; any context but hard interrupt ------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "lua.h"
 #include "lauxlib.h"
 #include "lualib.h"
+#include "buffer.h"
 #include "memlib.h"
 #include "shim.h"
 
@@ -401,6 +402,7 @@ const struct lunatik_lib lunatik_libs[] = {
 };
 
 const struct lunatik_lib lunatik_preloads[] = {
+	{ "buffer", lunatik_open_buffer },
 	{ "context", lunatik_open_context },
 	{ NULL, NULL },
 };

@@ -281,4 +281,8 @@ _Bool lunatik_is_ending(struct lunatik_vm *vm);
 size_t lunatik_vm_limit(struct lunatik_vm *vm);
 size_t lunatik_vm_used(struct lunatik_vm *vm);
 
+/* Charges `size` bytes of memory that the state has outside of its heap: 0 when the limit has no room. Takes them back. */
+_Bool lunatik_vm_charge(struct lunatik_vm *vm, size_t size);
+void lunatik_vm_credit(struct lunatik_vm *vm, size_t size);
+
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Packs values for another state, and unpacks them there: nil, booleans, numbers, strings, and tables of these, whose
- * keys keep their types. A table is copied pair by pair, without its metatable.
+ * Packs values for another state, and unpacks them there: nil, booleans, numbers, strings, buffers, and tables of these,
+ * whose keys keep their types. A table is copied pair by pair, without its metatable; the bytes of a buffer are shared.
  *
  * A value is a tag and its bytes; a table's are two counts, then the values of 1..n in order, then the other pairs. What
  * is packed is bounded by the parcel's limit, nesting by NEST. Context: under the state's lock, with breaks; another
@@ -12,17 +12,24 @@
 #include "lua.h"
 
 #include "lauxlib.h"
+#include "buffer.h"
 #include "lunatik_port.h"
 #include "transfer.h"
 
 /* Tables within tables, as in node-lua. */
 #define NEST	128
 
-enum tag { NIL, FALSE, TRUE, INTEGER, FLOAT, STRING, TABLE };
+enum tag { NIL, FALSE, TRUE, INTEGER, FLOAT, STRING, TABLE, BUFFER };
 
 /* Of a table; it lies in one piece, for it is filled in last. */
 struct counts {
 	unsigned int values, pairs;
+};
+
+/* Of a buffer: the parcel keeps the block. */
+struct shared {
+	void *block;
+	size_t len;
 };
 
 /* {=== packing ================================================================================= */
@@ -124,6 +131,25 @@ static void pack_table(lua_State *L, struct packer *p, int depth)
 	memcpy(place, &counts, sizeof(counts));
 }
 
+/* The buffer on top, by reference; anything else is an error. */
+static void pack_buffer(lua_State *L, struct packer *p)
+{
+	struct shared shared;
+	int err;
+
+	shared.block = lunatik_buffer_share(L, -1, &shared.len);
+	if (shared.block == NULL && shared.len > 0)
+		fail(L, p, -LUNATIK_NO_MEMORY);
+	if (shared.block == NULL)
+		luaL_error(L, "transfer data type not supported");
+	err = lunatik_parcel_refer(p->parcel, shared.block);
+	if (err) {
+		lunatik_block_put(shared.block);
+		fail(L, p, err);
+	}
+	put_tagged(L, p, BUFFER, &shared, sizeof(shared));
+}
+
 /* The value on top, which stays there. */
 static void pack_value(lua_State *L, struct packer *p, int depth)
 {
@@ -163,7 +189,7 @@ static void pack_value(lua_State *L, struct packer *p, int depth)
 		pack_table(L, p, depth + 1);
 		break;
 	default:
-		luaL_error(L, "transfer data type not supported");
+		pack_buffer(L, p);
 	}
 }
 
@@ -288,6 +314,7 @@ static void unpack_table(lua_State *L, struct unpacker *u, const struct lunatik_
 
 static void unpack_value(lua_State *L, struct unpacker *u, const struct lunatik_parcel *parcel, int depth)
 {
+	struct shared shared;
 	lua_Integer n;
 	lua_Number x;
 	char tag;
@@ -317,6 +344,12 @@ static void unpack_value(lua_State *L, struct unpacker *u, const struct lunatik_
 		if (luai_stacklow(L))
 			luaL_error(L, "C stack overflow");
 		unpack_table(L, u, parcel, depth + 1);
+		break;
+	case BUFFER:
+		get(L, u, &shared, sizeof(shared));
+		lunatik_buffer_push(L, shared.block, shared.len);
+		/* The buffer has taken over a reference; the parcel keeps one. */
+		lunatik_block_get(shared.block);
 		break;
 	default:
 		luaL_error(L, "broken message");

@@ -602,3 +602,17 @@ unsafe extern "C" fn lunatik_vm_used(raw: *mut RawVm) -> usize {
     // SAFETY: `owner` is the state whose lock is held.
     unsafe { (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap.used() }
 }
+
+/// Charges memory outside of the heap: false when the limit has no room.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_charge(raw: *mut RawVm, size: usize) -> bool {
+    // SAFETY: `owner` is the state whose lock is held; no Lua runs meanwhile.
+    unsafe { &mut (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap }.charge_foreign(size)
+}
+
+/// Takes such a charge back.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_credit(raw: *mut RawVm, size: usize) {
+    // SAFETY: As above.
+    unsafe { &mut (*(*(*raw).owner.cast::<Vm>()).inner.get()).heap }.credit_foreign(size);
+}
