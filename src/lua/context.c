@@ -496,6 +496,9 @@ static int wait(lua_State *L)
 	if (push_waiter(L, &wait, args, &w))
 		return lua_error(L);
 	p = lunatik_pending_of(w);
+	/* Of what could not be armed the state is closing. */
+	if (!w->live)
+		return failed(L, NUMBER_CANCELLED);
 	p->watch = lunatik_letter_new(vm->queue, LUNATIK_LETTER_ENDED, wait.session, 1);
 	if (!p->watch || !lunatik_pending_watch(vm, p)) {
 		int number = p->watch ? NUMBER_NO_CONTEXT : NUMBER_NO_MEMORY;

@@ -36,7 +36,6 @@ void *lunatik_operation_push(lua_State *L, size_t size, void (*run)(void *data))
 	operation->period = 0;
 	operation->id = 0;
 	operation->live = 0;
-	operation->over = NULL;
 	lunatik_op_init(lunatik_waiter_event(operation), lunatik_vm_of(L)->queue, run, lunatik_operation_data(operation));
 	return lunatik_operation_data(operation);
 }

@@ -21,8 +21,6 @@ struct lunatik_waiter {
 	lua_Integer id;		/* of a timer with a number, 0 for none */
 	int live;		/* staged, armed, or due and not yet handled */
 	int padding;
-	/* Called when the registry lets go of it, before what it waited for goes on; must not raise. NULL for none. */
-	void (*over)(lua_State *L, struct lunatik_waiter *w);
 	char event[];		/* struct lunatik_event, or the operation that begins with one */
 };
 
@@ -33,6 +31,8 @@ static inline struct lunatik_event *lunatik_waiter_event(struct lunatik_waiter *
 
 /* What generations do with one (timer.c). */
 extern const struct lunatik_registration_ops lunatik_waiter_ops;
+void lunatik_waiter_publish(struct lunatik_vm *vm, struct lunatik_registration *r);
+void lunatik_waiter_withdraw(struct lunatik_vm *vm, struct lunatik_registration *r);
 
 /* --- waiters that others make due (timer.c) --- */
 
@@ -44,7 +44,7 @@ extern const struct lunatik_registration_ops lunatik_waiter_ops;
  * user value is called (lunatik_waiter_callback).
  */
 struct lunatik_waiter *lunatik_waiter_push(lua_State *L, size_t size, lua_State *thread,
-					   void (*over)(lua_State *L, struct lunatik_waiter *w));
+					   const struct lunatik_registration_ops *ops);
 void *lunatik_waiter_data(struct lunatik_waiter *w);
 /* Makes the values `from`..top, a function last, what a waiter below them on the stack calls with the others; pops them. */
 void lunatik_waiter_callback(lua_State *L, int waiter, int from);

@@ -9,6 +9,7 @@
  * waits for its source, then to the callback for it, then to the first who waits for any, then to the callback for any;
  * without one it is dropped, and a query goes back. Context: under the state's lock.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "lua.h"
@@ -65,9 +66,10 @@ struct lunatik_pending *lunatik_pending_of(struct lunatik_waiter *w)
 }
 
 /* The registry lets go of a waiter. */
-static void over(lua_State *L, struct lunatik_waiter *w)
+static void over(lua_State *L, struct lunatik_registration *r)
 {
-	struct lunatik_pending *p = lunatik_pending_of(w);
+	struct lunatik_pending *p = lunatik_pending_of((struct lunatik_waiter *)
+						       ((char *)r - offsetof(struct lunatik_waiter, registration)));
 
 	unlink_receiver(lunatik_vm_of(L), &p->receiver);
 	unlink_watching(p);
@@ -86,6 +88,8 @@ static void over(lua_State *L, struct lunatik_waiter *w)
 	}
 }
 
+static const struct lunatik_registration_ops pending_ops = { lunatik_waiter_publish, lunatik_waiter_withdraw, over };
+
 long long lunatik_session_new(struct lunatik_vm *vm)
 {
 	struct lunatik_contexts *contexts = vm->contexts;
@@ -99,7 +103,7 @@ struct lunatik_waiter *lunatik_pending_push(lua_State *L, int what, long long ha
 	struct lunatik_waiter *w;
 	struct lunatik_pending *p;
 
-	w = lunatik_waiter_push(L, sizeof(*p), calls ? NULL : lunatik_vm_of(L)->top, over);
+	w = lunatik_waiter_push(L, sizeof(*p), calls ? NULL : lunatik_vm_of(L)->top, &pending_ops);
 	p = lunatik_pending_of(w);
 	memset(p, 0, sizeof(*p));
 	p->what = what;
@@ -191,7 +195,7 @@ static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *registr
 	end_callback(vm, receiver_of(registration));
 }
 
-static const struct lunatik_registration_ops callback_ops = { publish, withdraw };
+static const struct lunatik_registration_ops callback_ops = { publish, withdraw, NULL };
 
 void lunatik_receiver_set(lua_State *L, long long handle)
 {

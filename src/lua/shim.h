@@ -156,6 +156,8 @@ struct lunatik_registration_ops {
 	void (*publish)(struct lunatik_vm *vm, struct lunatik_registration *r);
 	/* Ends it; it removes itself, at once or once it can. */
 	void (*withdraw)(struct lunatik_vm *vm, struct lunatik_registration *r);
+	/* Of a waiter: the registry lets go of it, before what waits goes on; must not raise. NULL for none. */
+	void (*over)(lua_State *L, struct lunatik_registration *r);
 };
 
 struct lunatik_registration {

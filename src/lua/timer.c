@@ -44,7 +44,7 @@ static struct lunatik_waiter *timer_of_registration(struct lunatik_registration 
 	return (struct lunatik_waiter *)((char *)r - offsetof(struct lunatik_waiter, registration));
 }
 
-static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
@@ -53,7 +53,7 @@ static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 }
 
 /* Ends a timer; what waits is woken, to be ended. */
-static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
@@ -65,19 +65,18 @@ static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 	lunatik_event_expire(lunatik_waiter_event(t));
 }
 
-const struct lunatik_registration_ops lunatik_waiter_ops = { publish, withdraw };
+const struct lunatik_registration_ops lunatik_waiter_ops = { lunatik_waiter_publish, lunatik_waiter_withdraw, NULL };
 
 struct lunatik_waiter *lunatik_waiter_push(lua_State *L, size_t size, lua_State *thread,
-					   void (*over)(lua_State *L, struct lunatik_waiter *w))
+					   const struct lunatik_registration_ops *ops)
 {
 	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size() + size);
 
-	lunatik_registration_init(&t->registration, &lunatik_waiter_ops);
+	lunatik_registration_init(&t->registration, ops);
 	t->thread = thread;
 	t->period = 0;
 	t->id = 0;
 	t->live = 0;
-	t->over = over;
 	lunatik_event_init(lunatik_waiter_event(t), lunatik_vm_of(L)->queue, thread != NULL);
 	return t;
 }
@@ -90,7 +89,7 @@ void *lunatik_waiter_data(struct lunatik_waiter *w)
 /* Pushes an idle timer. */
 static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
 {
-	struct lunatik_waiter *t = lunatik_waiter_push(L, 0, thread, NULL);
+	struct lunatik_waiter *t = lunatik_waiter_push(L, 0, thread, &lunatik_waiter_ops);
 
 	luaL_setmetatable(L, TIMER);
 	return t;
@@ -103,7 +102,8 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
 	t->due = ns;
 	t->live = 1;
-	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL)) {
+	/* What waits for another state is not staged: the other one knows of it already. */
+	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL || t->registration.ops->over)) {
 	case LUNATIK_IS_STAGED:
 		return;
 	case LUNATIK_IS_WITHDRAWN:
@@ -123,8 +123,8 @@ static void let_go(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	lunatik_registration_remove(&t->registration);
-	if (t->over)
-		t->over(L, t);
+	if (t->registration.ops->over)
+		t->registration.ops->over(L, &t->registration);
 	/* The keys exist: neither assignment allocates. */
 	lua_pushnil(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
