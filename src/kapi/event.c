@@ -395,7 +395,6 @@ void lunatik_queue_stop(struct lunatik_queue *queue)
 	spin_lock_bh(&queue->lock);
 	WRITE_ONCE(queue->closing, 1);
 	spin_unlock_bh(&queue->lock);
-	lunatik_letters_stop(queue);
 }
 
 /* After lunatik_queue_stop: waits until the event that runs is over and nothing is armed. Sleeps. */

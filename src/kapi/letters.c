@@ -193,7 +193,7 @@ long long lunatik_context_find(const char *name)
 
 	rcu_read_lock();
 	xa_for_each(&handles, handle, queue) {
-		if (READ_ONCE(queue->open) && strcmp(queue->name, name) == 0) {
+		if (READ_ONCE(queue->open) && !READ_ONCE(queue->closing) && strcmp(queue->name, name) == 0) {
 			found = handle;
 			break;
 		}
@@ -265,6 +265,11 @@ static void deliver(u64 handle, struct lunatik_letter *letter)
 		spin_lock_bh(&queue->lock);
 		if (!queue->closing) {
 			append(queue, letter, 0);
+			letter = NULL;
+		} else if (!queue->purged) {
+			/* What waits for it may still look at it. */
+			letter->charge = 0;
+			list_add_tail(link_of(letter), &queue->held);
 			letter = NULL;
 		}
 		spin_unlock_bh(&queue->lock);
@@ -434,7 +439,8 @@ bool lunatik_letter_watch(struct lunatik_queue *on, struct lunatik_letter *lette
 	bool open;
 
 	spin_lock_bh(&on->lock);
-	open = on->open && !on->closing;
+	/* One that is ending will have ended. */
+	open = !on->purged;
 	if (open) {
 		letter->linked = 1;
 		list_add_tail(link_of(letter), &on->watchers);
@@ -448,11 +454,11 @@ void lunatik_letter_unwatch(long long on, struct lunatik_letter *letter)
 	struct lunatik_queue *queue = lunatik_context_get(on);
 	bool linked = false;
 
-	/* Of one that is closing it comes back, for nobody. */
+	/* Of one that has ended it comes back, for nobody. */
 	if (!queue)
 		return;
 	spin_lock_bh(&queue->lock);
-	if (!queue->closing && letter->linked) {
+	if (letter->linked) {
 		list_del(link_of(letter));
 		linked = true;
 	}
@@ -520,11 +526,6 @@ void lunatik_letters_look(struct lunatik_queue *queue)
 	spin_unlock_bh(&queue->lock);
 }
 
-void lunatik_letters_stop(struct lunatik_queue *queue)
-{
-	xa_erase_bh(&handles, queue->handle);
-}
-
 /*
  * The Lua is closed: queries go back unanswered, and who waits for the end is told of it. Process context, once or more
  * often.
@@ -534,15 +535,15 @@ void lunatik_queue_purge(struct lunatik_queue *queue)
 	struct lunatik_letter *letter, *receipt, *start;
 	LIST_HEAD(letters);
 	LIST_HEAD(overflow);
-	LIST_HEAD(watchers);
 
+	xa_erase_bh(&handles, queue->handle);
 	spin_lock_bh(&queue->lock);
+	queue->purged = true;
 	start = queue->start;
 	queue->start = NULL;
 	list_splice_init(&queue->held, &letters);
 	list_splice_tail_init(&queue->letters, &letters);
 	list_splice_init(&queue->overflow, &overflow);
-	list_splice_init(&queue->watchers, &watchers);
 	spin_unlock_bh(&queue->lock);
 	if (start)
 		lunatik_letter_free(start);
@@ -565,9 +566,18 @@ void lunatik_queue_purge(struct lunatik_queue *queue)
 		else
 			lunatik_letter_free(letter);
 	}
-	while ((letter = take_first(&watchers))) {
-		u64 source = letter->source;
+	for (;;) {
+		u64 source;
 
+		/* One at a time: each may be taken back until it is on its way. */
+		spin_lock_bh(&queue->lock);
+		letter = take_first(&queue->watchers);
+		if (letter)
+			letter->linked = 0;
+		spin_unlock_bh(&queue->lock);
+		if (!letter)
+			return;
+		source = letter->source;
 		letter->source = queue->handle;
 		deliver(source, letter);
 	}
@@ -578,7 +588,7 @@ void lunatik_queue_free(struct lunatik_queue *queue)
 {
 	if (!queue)
 		return;
-	if (!queue->closing)
-		lunatik_letters_stop(queue);
+	if (!queue->purged)
+		xa_erase_bh(&handles, queue->handle);
 	lunatik_context_put(queue);
 }

@@ -37,6 +37,7 @@ struct lunatik_queue {
 	bool begun;			/* a context: it has something to begin with, or had */
 	bool leaving;			/* it ends when no letter is left */
 	bool ended;			/* its end is under way */
+	bool purged;			/* it has ended: its handle is nobody's */
 	u64 handle, parent;
 	struct lunatik_letter *start;	/* what a context begins with, until it has begun */
 	struct list_head letters;	/* that came */
@@ -65,7 +66,5 @@ struct lunatik_letter *lunatik_letters_next(struct lunatik_queue *queue);
 struct lunatik_letter *lunatik_letters_start(struct lunatik_queue *queue);
 /* Ends the state if its time has come. From its work item, without locks. */
 void lunatik_letters_look(struct lunatik_queue *queue);
-/* The state takes no letters any more. Process context. */
-void lunatik_letters_stop(struct lunatik_queue *queue);
 
 #endif

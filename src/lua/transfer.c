@@ -104,7 +104,7 @@ static void pack_table(lua_State *L, struct packer *p, int depth)
 	lua_Integer n;
 	char *place;
 
-	if (depth >= NEST)
+	if (depth > NEST)
 		luaL_error(L, "tables nested too deep to be sent");
 	luaL_checkstack(L, 6, "tables nested too deep to be sent");
 	*reserve(L, p, 1) = (char)TABLE;
