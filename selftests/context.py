@@ -54,7 +54,7 @@ def limit(name):
     return int(slurp("%s/%s/maxalloc" % (SYS, name)))
 
 
-plan(181)
+plan(169)
 s = new_state("1M")
 used = curralloc(s)
 a = state_with(ECHO)
@@ -292,6 +292,7 @@ execute(b, "context = require 'context' context.recv(0, function() end)")
 start(s, "return context.timed_query(B, 100, 'taken')")
 execute(s, "context.destroy(B)")
 check(gone(b), "destroy by a handle")
+equal(result(s), "false\t207", "a query that its receiver took gets no reply when that ends")
 check(soon(lambda: execute(s, "return ends[1] ~= nil and ends[2] ~= nil") == "true"), "both callbacks of a wait are called")
 equal(execute(s, "return ends[1].n, ends[1][1], ends[1][2], ends[1][3] == B, ends[2].n, ends[2][4]"), "3\ttrue\t0\ttrue\t4\t100", "with true, 0, handle, timeout")
 ctl("cancel %s\n" % s)

@@ -156,6 +156,25 @@ static int push_waiter(lua_State *L, const struct wait *wait, int args, struct l
 	return 0;
 }
 
+/* Has an armed waiter be told of the other state's end: 0 or a negative errno. */
+static int watch(lua_State *L, struct lunatik_waiter *w, long long session)
+{
+	struct lunatik_vm *vm = lunatik_vm_of(L);
+	struct lunatik_pending *p = lunatik_pending_of(w);
+
+	/* Of what could not be armed the state is closing. */
+	if (!w->live)
+		return -LUNATIK_GONE;
+	p->watch = lunatik_letter_new(vm->queue, LUNATIK_LETTER_ENDED, session, 1);
+	if (!p->watch)
+		return -LUNATIK_NO_MEMORY;
+	if (lunatik_pending_watch(vm, p))
+		return 0;
+	lunatik_letter_free(p->watch);
+	p->watch = NULL;
+	return -LUNATIK_GONE;
+}
+
 static int got_room(lua_State *L, int status, lua_KContext ctx)
 {
 	struct lunatik_pending *p = woken(L);
@@ -340,12 +359,16 @@ static int ask(lua_State *L, unsigned long long ns, int from)
 		lunatik_letter_free(letter);
 		return lua_error(L);
 	}
+	/* Should the other end without a reply, that is told. */
+	err = watch(L, w, wait.session);
 	/* It may have to wait for room; so does who asks. */
-	err = lunatik_letter_queue(to, vm->queue, letter);
+	if (err == 0)
+		err = lunatik_letter_queue(to, vm->queue, letter);
 	lunatik_context_put(to);
 	if (err < 0) {
 		lunatik_letter_free(letter);
-		lunatik_waiter_stop(L, w);
+		if (w->live)
+			lunatik_waiter_stop(L, w);
 		return failed(L, number_of(err));
 	}
 	if (!calls)
@@ -443,14 +466,14 @@ static int has_ended(lua_State *L, int status, lua_KContext ctx)
 	return 2;
 }
 
-/* Withdraws the callbacks that wait for the end of a state. */
+/* Takes back the callbacks that wait for the end of a state. */
 static void unwait(lua_State *L, long long handle)
 {
 	struct lunatik_pending *p, *next;
 
 	for (p = lunatik_vm_of(L)->contexts->watching; p; p = next) {
 		next = p->next;
-		if (p->handle == handle && !p->receiver.waiter->thread)
+		if (p->handle == handle && p->what == LUNATIK_WAITS_END && !p->receiver.waiter->thread)
 			lunatik_waiter_stop(L, p->receiver.waiter);
 	}
 }
@@ -464,8 +487,7 @@ static int wait(lua_State *L)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 	struct wait wait = { LUNATIK_WAITS_END, luaL_checkinteger(L, 1), 0, LUNATIK_NEVER };
-	int top = lua_gettop(L), calls = lua_isfunction(L, 2) ? 2 : 0, args = 0;
-	struct lunatik_pending *p;
+	int top = lua_gettop(L), calls = lua_isfunction(L, 2) ? 2 : 0, args = 0, err;
 	struct lunatik_waiter *w;
 
 	luaL_argcheck(L, wait.handle != 0, 1, "invalid context handle to wait");
@@ -495,19 +517,11 @@ static int wait(lua_State *L)
 	}
 	if (push_waiter(L, &wait, args, &w))
 		return lua_error(L);
-	p = lunatik_pending_of(w);
-	/* Of what could not be armed the state is closing. */
-	if (!w->live)
-		return failed(L, NUMBER_CANCELLED);
-	p->watch = lunatik_letter_new(vm->queue, LUNATIK_LETTER_ENDED, wait.session, 1);
-	if (!p->watch || !lunatik_pending_watch(vm, p)) {
-		int number = p->watch ? NUMBER_NO_CONTEXT : NUMBER_NO_MEMORY;
-
-		if (p->watch)
-			lunatik_letter_free(p->watch);
-		p->watch = NULL;
-		lunatik_waiter_stop(L, w);
-		return failed(L, number);
+	err = watch(L, w, wait.session);
+	if (err) {
+		if (w->live)
+			lunatik_waiter_stop(L, w);
+		return failed(L, number_of(err));
 	}
 	return calls ? 0 : lunatik_wait(L, 0, has_ended);
 }

@@ -357,15 +357,23 @@ static void push_callback(lua_State *L, lua_State *thread, struct lunatik_pendin
 	lua_remove(thread, 2);
 }
 
+/* True when the letter is what the waiter waits for. */
+static int is_for(const struct lunatik_letter *letter, const struct lunatik_pending *p)
+{
+	if (letter->kind == LUNATIK_LETTER_ROOM)
+		return p->what == LUNATIK_WAITS_ROOM;
+	if (p->handle != letter->source)
+		return 0;
+	return p->what == LUNATIK_WAITS_REPLY || (p->what == LUNATIK_WAITS_END && letter->kind == LUNATIK_LETTER_ENDED);
+}
+
 static int take_answer(struct lunatik_vm *vm, struct lunatik_letter *letter, lua_State **thread)
 {
 	lua_State *L = vm->aux;
 	struct lunatik_waiter *w;
 	struct lunatik_pending *p = NULL;
-	int what, taken = LUNATIK_EVENT_VOID;
+	int taken = LUNATIK_EVENT_VOID;
 
-	what = letter->kind == LUNATIK_LETTER_ENDED ? LUNATIK_WAITS_END :
-	       letter->kind == LUNATIK_LETTER_ROOM ? LUNATIK_WAITS_ROOM : LUNATIK_WAITS_REPLY;
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions);
 	lua_rawgeti(L, -1, letter->session);
 	lua_remove(L, -2);
@@ -373,15 +381,19 @@ static int take_answer(struct lunatik_vm *vm, struct lunatik_letter *letter, lua
 	if (w)
 		p = lunatik_pending_of(w);
 	/* A late one, or not from who was asked. */
-	if (!w || !w->live || p->came || p->what != what || (what != LUNATIK_WAITS_ROOM && p->handle != letter->source)) {
+	if (!w || !w->live || p->came || !is_for(letter, p)) {
 		lunatik_letter_done(vm->queue, letter);
 		lua_pop(L, 1);
 		return LUNATIK_EVENT_VOID;
 	}
 	p->came = 1;
 	p->code = letter->code;
-	if (what == LUNATIK_WAITS_END)
+	if (letter->kind == LUNATIK_LETTER_ENDED) {
 		p->watch = NULL;
+		/* It has taken the query, and will not answer it any more. */
+		if (p->what == LUNATIK_WAITS_REPLY)
+			p->code = LUNATIK_NO_REPLY;
+	}
 	if (letter->kind != LUNATIK_LETTER_REPLY) {
 		lunatik_letter_done(vm->queue, letter);
 		letter = NULL;
