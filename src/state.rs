@@ -561,10 +561,11 @@ impl ChunkName {
     fn from_parts(parts: &[&[u8]]) -> Self {
         let mut bytes = [0; SCRIPT_NAME_MAX + 1];
         let mut len = 0;
-        for byte in parts.iter().flat_map(|part| part.iter()).take(SCRIPT_NAME_MAX) {
-            if let Some(to) = bytes.get_mut(len) {
-                *to = *byte;
-                len += 1;
+        for part in parts {
+            let part = part.get(..SCRIPT_NAME_MAX - len).unwrap_or(part);
+            if let Some(to) = bytes.get_mut(len..len + part.len()) {
+                to.copy_from_slice(part);
+                len += part.len();
             }
         }
         Self { bytes, len }

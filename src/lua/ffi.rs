@@ -29,6 +29,7 @@ pub struct RawVm {
     pub main: *mut LuaState,
     pub aux: *mut LuaState,
     pub top: *mut LuaState,
+    pub spare: *mut LuaState,
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,

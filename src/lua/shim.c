@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lua.h"
+#include "lstate.h"
 #include "lauxlib.h"
 #include "lualib.h"
 #include "buffer.h"
@@ -53,9 +54,12 @@ static int open_state(lua_State *L)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 
+	/* Nearly all that is made here stays. */
+	lua_gc(L, LUA_GCSTOP, 0);
 	luaL_openlibs(L);
 	vm->aux = lua_newthread(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, vm->aux);
+	lua_gc(L, LUA_GCRESTART, 0);
 	return 0;
 }
 
@@ -82,6 +86,7 @@ void lunatik_vm_close(struct lunatik_vm *vm)
 	lua_close(vm->main);
 	vm->main = NULL;
 	vm->aux = NULL;
+	vm->spare = NULL;
 }
 
 static int new_thread(lua_State *L)
@@ -95,8 +100,11 @@ static int new_thread(lua_State *L)
 
 lua_State *lunatik_thread_new(struct lunatik_vm *vm)
 {
-	lua_State *thread = NULL;
+	lua_State *thread = vm->spare;
 
+	vm->spare = NULL;
+	if (thread != NULL)
+		return thread;
 	lua_pushcfunction(vm->aux, new_thread);
 	if (lua_pcall(vm->aux, 0, 1, 0) == LUA_OK)
 		thread = lua_tothread(vm->aux, -1);
@@ -104,11 +112,29 @@ lua_State *lunatik_thread_new(struct lunatik_vm *vm)
 	return thread;
 }
 
+/* True when a thread is nearly as a new one would be: its entry ended without error, left no hook, and was not deep. */
+static int is_as_new(lua_State *thread)
+{
+	return lua_status(thread) == LUA_OK && lua_gethookmask(thread) == 0 && thread->ci == &thread->base_ci &&
+	       thread->stacksize <= 4 * BASIC_STACK_SIZE && thread->nci <= 16;
+}
+
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
 {
+	if (vm->spare == NULL && is_as_new(thread)) {
+		lua_settop(thread, 0);
+		lunatik_threadbits(thread) = 0;
+		vm->spare = thread;
+		return;
+	}
 	/* The key exists, so this assignment allocates nothing and cannot raise. */
 	lua_pushnil(vm->aux);
 	lua_rawsetp(vm->aux, LUA_REGISTRYINDEX, thread);
+}
+
+int lunatik_forget(lua_State *L)
+{
+	return lunatik_vm_forget(lunatik_vm_of(L));
 }
 
 size_t lunatik_gcmark(lua_State *L)

@@ -27,6 +27,7 @@ struct lunatik_vm {
 	lua_State *main;	/* the main thread: it never runs a script */
 	lua_State *aux;		/* for short protected work that never breaks */
 	lua_State *top;		/* the thread that what runs now began with */
+	lua_State *spare;	/* a thread for the next entry, or NULL */
 	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
 	struct lunatik_queue *queue;	/* the events of this state */
 	struct lunatik_netns *netns;	/* where its hooks and sockets live */
@@ -91,7 +92,10 @@ int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud);
 /* Runs the finalizers and frees everything. The state must have no entry and no armed event. */
 void lunatik_vm_close(struct lunatik_vm *vm);
 
-/* A new thread, kept alive until lunatik_thread_free; NULL when memory is out. */
+/*
+ * A thread on which nothing runs, kept alive until lunatik_thread_free; NULL when memory is out. What entries leave
+ * behind serves later ones.
+ */
 lua_State *lunatik_thread_new(struct lunatik_vm *vm);
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread);
 
@@ -278,6 +282,9 @@ void lunatik_end_after(struct lunatik_vm *vm);
 
 /* True when what runs is to end: its next poll raises. */
 _Bool lunatik_is_ending(struct lunatik_vm *vm);
+
+/* True when the state's memory can be given back whole, without its blocks being freed; they are not then. */
+_Bool lunatik_vm_forget(struct lunatik_vm *vm);
 
 /* The limit and what is in use of it, in bytes. */
 size_t lunatik_vm_limit(struct lunatik_vm *vm);

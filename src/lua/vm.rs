@@ -12,6 +12,7 @@
 
 use super::ffi::{self, end, why, RawChunk, RawVm};
 use super::memory::{self, Segment, Slab, StateHeap};
+use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Came, Due, Handle, Queue};
@@ -86,6 +87,8 @@ struct Inner {
     /// Messages whose callbacks wait.
     kept: Kept,
     open: bool,
+    /// It was closed, and its blocks were not freed.
+    forgotten: bool,
 }
 
 /// A Lua state with its lock.
@@ -168,6 +171,7 @@ impl Vm {
                 main: core::ptr::null_mut(),
                 aux: core::ptr::null_mut(),
                 top: core::ptr::null_mut(),
+                spare: core::ptr::null_mut(),
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
@@ -192,6 +196,7 @@ impl Vm {
             throttle: Throttle::default(),
             kept: Kept::new(),
             open: false,
+            forgotten: false,
         };
         pin_init!(Self {
             spin <- Spin::new(Class::State),
@@ -267,7 +272,14 @@ impl Vm {
 
     /// Frees all segments; no block is left. Process context.
     fn free_segments(&self) {
-        while self.with(|inner| Segment::take_empty(&mut inner.heap)).is_some() {}
+        while self
+            .with(|inner| match inner.forgotten {
+                // SAFETY: The Lua state is closed: nobody uses a block of its any more.
+                true => unsafe { Segment::take_any(&mut inner.heap) },
+                false => Segment::take_empty(&mut inner.heap),
+            })
+            .is_some()
+        {}
     }
 
     /// Runs the finalizers and frees all. Process context; no entry is under way and none can begin.
@@ -288,15 +300,10 @@ impl Vm {
     ///
     /// Errors of the chunk are in [`Ran`]; `Err` means that it could not begin.
     pub fn run(&self, chunk: &Chunk<'_>, mark: u32) -> Result<Ran> {
-        let _ = self.supply();
         let mut raw = raw_chunk(chunk);
         let (_, entry_why, thread) = self.enter_sliced(Kind::Script, Job::Chunk(&mut raw), mark)?;
-        let ran = self.take_result(&raw, entry_why, thread);
+        let ran = self.take_result(&raw, entry_why, thread, |inner, _| inner.stats.executions += 1);
         self.free_surplus();
-        self.with(|inner| {
-            inner.stats.executions += 1;
-            inner.stats.errors += u64::from(ran.outcome.is_err());
-        });
         Ok(ran)
     }
 
@@ -325,7 +332,6 @@ impl Vm {
     }
 
     fn handle(&self, mark: u32, job: impl Fn(*mut RawChunk) -> Job) -> Ran {
-        let _ = self.supply();
         let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let (_, entry_why, thread) = loop {
             // Nothing is lost: without memory for a stack it comes later.
@@ -334,16 +340,14 @@ impl Vm {
                 Err(_) => sync::nap(),
             }
         };
-        let mut ran = self.take_result(&raw, entry_why, thread);
-        if entry_why == why::REPLACED {
-            // That it ends is what was asked for.
-            ran = Ran { outcome: Ok(()), text: Bytes::new() };
-        }
-        self.with(|inner| {
+        self.take_result(&raw, entry_why, thread, |inner, ran| {
+            if entry_why == why::REPLACED {
+                // That it ends is what was asked for.
+                ran.outcome = Ok(());
+                ran.text = Bytes::new();
+            }
             inner.stats.events += 1;
-            inner.stats.errors += u64::from(ran.outcome.is_err());
-        });
-        ran
+        })
     }
 
     /// Collects garbage in slices, so that hooks, which have no time for it, find room. Process context,
@@ -351,7 +355,7 @@ impl Vm {
     pub fn collect(&self, mark: u32) {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
             let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
-            let _ = self.take_result(&raw, why::GO_ON, thread);
+            let _ = self.take_result(&raw, why::GO_ON, thread, |_, ran| ran.outcome = Ok(()));
         }
     }
 
@@ -506,30 +510,41 @@ impl Vm {
         result
     }
 
-    /// Copies the text of a finished chunk and lets its thread go. Process context.
-    fn take_result(&self, raw: &RawChunk, entry_why: c_int, thread: *mut ffi::LuaState) -> Ran {
+    /// Copies the text of a finished chunk and lets its thread go; `count` has the last word, and failures are counted
+    /// after it. Process context.
+    fn take_result(
+        &self,
+        raw: &RawChunk,
+        entry_why: c_int,
+        thread: *mut ffi::LuaState,
+        count: impl FnOnce(&mut Inner, &mut Ran),
+    ) -> Ran {
         let mut outcome = outcome_of(raw, entry_why);
-        // The memory is had outside of the lock; the text stays on the thread's stack until then.
-        let mut text = match Bytes::zeroed(raw.result_len) {
-            Ok(bytes) => bytes,
-            Err(error) => {
+        // The memory is had outside of the lock; the text stays on the thread's stack until then. One more: a newline.
+        let text = match raw.result_len {
+            0 => Bytes::new(),
+            len => Bytes::with_capacity(len.saturating_add(1)).unwrap_or_else(|error| {
                 outcome = outcome.and(Err(error));
                 Bytes::new()
-            }
+            }),
         };
-        let inner = self.inner.get();
-        self.spin.lock();
-        // SAFETY: We hold the lock; the thread keeps the text alive until it is freed.
-        unsafe {
-            for (to, from) in text.bytes_mut().iter_mut().zip(result_bytes(raw)) {
-                *to = *from;
+        let mut ran = Ran { outcome, text };
+        self.with(|inner| {
+            // SAFETY: We hold the lock; the thread keeps the text alive until it is freed.
+            unsafe {
+                let text = result_bytes(raw);
+                if text.len() < ran.text.capacity() {
+                    // There is room: nothing is allocated.
+                    let _ = ran.text.append(text);
+                }
+                if raw.end != end::WAITS && !thread.is_null() {
+                    ffi::lunatik_thread_free(&raw mut inner.raw, thread);
+                }
             }
-            if raw.end != end::WAITS && !thread.is_null() {
-                ffi::lunatik_thread_free(&raw mut (*inner).raw, thread);
-            }
-            self.spin.unlock();
-        }
-        Ran { outcome, text }
+            count(inner, &mut ran);
+            inner.stats.errors += u64::from(ran.outcome.is_err());
+        });
+        ran
     }
 }
 
@@ -587,6 +602,18 @@ unsafe extern "C" fn lunatik_print_text(raw: *mut RawVm, text: *const c_char, le
 unsafe extern "C" fn lunatik_vm_name(raw: *mut RawVm) -> *const c_char {
     // SAFETY: `owner` is the state whose lock is held.
     unsafe { (*(*raw).owner.cast::<Vm>()).name.as_c_bytes().as_ptr().cast() }
+}
+
+/// True when the segments can be given back with all that is in them.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_forget(raw: *mut RawVm) -> bool {
+    // SAFETY: `owner` is the state that is being closed.
+    unsafe {
+        let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
+        let heap = &raw const (*inner).heap;
+        (*inner).forgotten = (*heap).is_whole_in_segments();
+        (*inner).forgotten
+    }
 }
 
 /// The limit in bytes.
