@@ -11,7 +11,7 @@ with open(HERE + "/scripts/buffer.lua") as script:
     state = new_state("1M")
     closed = load(state, script.read())
 lines = slurp(code(state)).splitlines()
-plan(len(lines) + 21)
+plan(len(lines) + 22)
 equal(closed, None, "the script runs")
 check(len(lines) > 90, "and looks at much")
 for line in lines:
@@ -50,6 +50,14 @@ equal(ask(big, "b = require('buffer').new(40 << 20) return b:valid(), b:append((
       (None, "true\ttrue\t%d" % ((40 << 20) - 1000)), "40 MiB in one buffer")
 check(curralloc(big) > 40 << 20, "are charged", curralloc(big))
 ctl("destroy %s\n" % big)
+
+for i in range(6):
+    big = new_state("64M")
+    good = ask(big, "b = require('buffer').new(%d) return b:valid()" % min(total // 5, 60 << 20)) == (None, "true")
+    ctl("destroy %s\n" % big)
+    if not good:
+        break
+check(good, "a state that goes gives them back", i)
 
 # Where nothing may sleep.
 equal(ask(small, "return lunatik.atomic(function() local b = buffer.new(20000) return b:valid(), b:append('abc') end)"),

@@ -24,6 +24,7 @@ pub mod ctl {
 /// What Lua's C code calls in Rust, as far as it is pure.
 pub mod lua {
     pub mod memlib;
+    pub mod netnames;
     pub mod text;
 }
 /// What only the user-space libraries have.

@@ -19,7 +19,7 @@ struct wait_queue_head;
 /* --- params.c: module parameters, all readable under /sys/module/lunatik/parameters ---------- */
 
 extern unsigned int lunatik_maxstates, lunatik_defaultmaxalloc, lunatik_minalloc, lunatik_scriptmax;
-extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes;
+extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes, lunatik_maxsockets;
 extern unsigned long lunatik_totalmax;
 bool lunatik_each_block(void);
 unsigned long lunatik_ram_pages(void);
@@ -173,6 +173,9 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 bool lunatik_op_start(struct lunatik_event *event);
 void lunatik_op_run(struct lunatik_event *event);
 bool lunatik_event_park(struct lunatik_event *event, bool first);
+size_t lunatik_watch_size(void);
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
+bool lunatik_watch_arm(struct lunatik_event *event, u64 deadline);
 struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
 					bool context);
 void lunatik_queue_collect(struct lunatik_queue *queue);
@@ -181,6 +184,8 @@ bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);
 void lunatik_queue_stop(struct lunatik_queue *queue);
 void lunatik_queue_drain(struct lunatik_queue *queue);
+void lunatik_queue_get(struct lunatik_queue *queue);
+void lunatik_queue_put(struct lunatik_queue *queue);
 
 /* --- letters.c, beside what src/lua/letter.h says -------------------------------------------------- */
 

@@ -90,6 +90,16 @@ void lunatik_outbox_frame(struct lunatik_outbox *out, const struct lunatik_frami
 	out->framing = *framing;
 }
 
+void lunatik_outbox_fail(struct lunatik_outbox *out, int err)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&out->lock, flags);
+	if (!out->error)
+		out->error = err;
+	spin_unlock_irqrestore(&out->lock, flags);
+}
+
 /* {=== pieces ================================================================================ */
 
 void lunatik_piece_put(struct lunatik_piece *piece)
@@ -98,6 +108,8 @@ void lunatik_piece_put(struct lunatik_piece *piece)
 		return;
 	if (piece->block)
 		lunatik_block_put(piece->block);
+	if (piece->source.queue)
+		lunatik_queue_put(piece->source.queue);
 	kfree(piece);
 }
 
@@ -193,9 +205,11 @@ static struct lunatik_piece *keep_piece(const struct lunatik_piece *from, struct
 	piece->block = block;
 	piece->size = piece->len + piece->head_len;
 	refcount_set(&piece->refs, 1);
-	/* The queue lives as long as a state whose coroutine can wait for it. */
-	if (w->keep)
+	if (w->keep) {
+		/* The writer's state may go before its piece does. */
+		lunatik_queue_get(w->queue);
 		lunatik_source_init(&piece->source, w->queue, put_source);
+	}
 	return piece;
 }
 
@@ -358,6 +372,19 @@ void lunatik_outbox_kick(struct lunatik_outbox *out)
 	if (!out->sending && !list_empty(&out->pieces))
 		queue_work_for(out);
 	spin_unlock(&out->lock);
+}
+
+void lunatik_sock_busy(void *arg)
+{
+	struct lunatik_sockcall *c = arg;
+
+	c->result = -EAGAIN;
+	if (!c->watch)
+		return;
+	lunatik_sock_get(c->sock);
+	lunatik_watch_add(c->watch, &c->sock->source, 0, false);
+	c->watched = 1;
+	c->blind = 1;
 }
 
 /* ============================================================================================ }

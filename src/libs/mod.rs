@@ -3,3 +3,4 @@
 //! The libraries of a state, as far as they are pure: no pointer, no Lua, no kernel.
 
 pub mod memory;
+pub mod net;

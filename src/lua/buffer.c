@@ -28,6 +28,8 @@
 #define DOUBLED		(1UL << 20)
 /* Blocks up to here, in bytes, are had without a break, if there is memory at once. */
 #define AT_ONCE		16384
+/* Blocks from here on, in bytes, make the collector go on. */
+#define PACED		4096
 
 struct buffer {
 	lua_Release release;	/* the collector's; see lua_newforeign */
@@ -41,16 +43,35 @@ struct buffer {
 
 /* {=== blocks ================================================================================ */
 
-/* Charges the state; may collect garbage, and raise what a finalizer raises. */
-static int charge(lua_State *L, size_t cost)
+/* The collector goes on as though the bytes were Lua's own; 0: it collects all there is. */
+static int collect(lua_State *L)
+{
+	int kib = (int)lua_tointeger(L, 1);
+
+	lua_gc(L, kib ? LUA_GCSTEP : LUA_GCCOLLECT, kib);
+	return 0;
+}
+
+static void try_collect(lua_State *L, size_t kib)
+{
+	if (lunatik_vm_of(L)->ext.nogc > 0 || !lua_checkstack(L, 2))
+		return;
+	/* An error of a finalizer is nobody's here. */
+	lua_pushcfunction(L, collect);
+	lua_pushinteger(L, (lua_Integer)kib);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+		lua_pop(L, 1);
+}
+
+int lunatik_buffer_charge(lua_State *L, size_t cost)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 
+	if (cost >= PACED)
+		try_collect(L, cost >> 10);
 	if (lunatik_vm_charge(vm, cost))
 		return 1;
-	if (vm->ext.nogc > 0)
-		return 0;
-	lua_gc(L, LUA_GCCOLLECT, 0);
+	try_collect(L, 0);
 	return lunatik_vm_charge(vm, cost);
 }
 
@@ -78,13 +99,13 @@ static struct lunatik_block *new_block(lua_State *L, size_t size)
 	return request.block;
 }
 
-/* A block that the state is charged for; NULL when there is no memory. May raise before it has one. */
+/* A block that the state is charged for; NULL when there is no memory. A break; does not raise. */
 static struct lunatik_block *charged_block(lua_State *L, size_t size)
 {
 	size_t cost = lunatik_block_cost(size);
 	struct lunatik_block *block;
 
-	if (size >= LONGEST || !charge(L, cost))
+	if (size >= LONGEST || !lunatik_buffer_charge(L, cost))
 		return NULL;
 	block = new_block(L, size);
 	if (block == NULL)
@@ -226,9 +247,56 @@ void lunatik_buffer_push(lua_State *L, void *shared, size_t len)
 
 	luaL_checkstack(L, 4, "not enough memory");
 	b = push_buffer(L);
-	if (!charge(L, block->cost))
+	if (!lunatik_buffer_charge(L, block->cost))
 		luaL_error(L, "not enough memory");
 	enter(lunatik_vm_of(L), b, block, len);
+}
+
+void lunatik_buffer_new(lua_State *L)
+{
+	push_buffer(L);
+}
+
+void lunatik_buffer_set(lua_State *L, int idx, struct lunatik_block *block, size_t len)
+{
+	enter(lunatik_vm_of(L), lua_touserdata(L, idx), block, len);
+}
+
+void lunatik_buffer_move(lua_State *L, int from, int to, size_t skip, size_t n)
+{
+	struct buffer *b = lua_touserdata(L, from);
+
+	if (n > 0)
+		join(lua_touserdata(L, to), b, skip, n);
+	b->bytes += skip + n;
+	b->len -= skip + n;
+	if (b->len == 0)
+		leave(lunatik_vm_of(L), b);
+}
+
+int lunatik_buffer_add(lua_State *L, int idx, const char *bytes, size_t n, size_t whole)
+{
+	struct buffer *b = lua_touserdata(L, idx);
+	size_t need = b->len + n;
+	struct lunatik_block *block;
+
+	if (b->block == NULL || !lunatik_block_claim(b->block, end_of(b), n)) {
+		/* As much again as there is, but not more than is wanted. */
+		if (whole > 2 * need)
+			whole = 2 * need;
+		block = charged_block(L, whole > need ? whole : need);
+		if (block == NULL)
+			return 0;
+		/* It may have become shorter meanwhile. */
+		need = b->len + n;
+		if (b->len > 0)
+			memcpy(block->bytes, b->bytes, b->len);
+		block->used = need;
+		enter(lunatik_vm_of(L), b, block, b->len);
+	}
+	memcpy(b->bytes + b->len, bytes, n);
+	b->len = need;
+	return 1;
 }
 
 struct lunatik_block *lunatik_buffer_block(lua_State *L, int arg, size_t *len)

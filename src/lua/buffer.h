@@ -35,4 +35,19 @@ void lunatik_buffer_push(lua_State *L, void *block, size_t len);
  */
 struct lunatik_block *lunatik_buffer_block(lua_State *L, int arg, size_t *len);
 
+/* Pushes an empty buffer; may raise. */
+void lunatik_buffer_new(lua_State *L);
+
+/* The empty buffer at `idx` takes over a block with `len` bytes that lunatik_buffer_charge charged the state for. */
+void lunatik_buffer_set(lua_State *L, int idx, struct lunatik_block *block, size_t len);
+
+/* The first `n` bytes after `skip` of the buffer at `from` go to the empty one at `to`; `from` goes on behind them. */
+void lunatik_buffer_move(lua_State *L, int from, int to, size_t skip, size_t n);
+
+/* Appends to the buffer at `idx`, which will grow to `whole` bytes: 0 without memory. A break; does not raise. */
+int lunatik_buffer_add(lua_State *L, int idx, const char *bytes, size_t n, size_t whole);
+
+/* Charges the state for a block of its own, of so much cost: 0 when the limit has no room. Does not raise. */
+int lunatik_buffer_charge(lua_State *L, size_t cost);
+
 #endif

@@ -8,5 +8,6 @@
 pub mod ffi;
 mod memlib;
 pub mod memory;
+mod netnames;
 mod text;
 pub mod vm;

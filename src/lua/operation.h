@@ -15,7 +15,7 @@
 
 struct lunatik_waiter {
 	struct lunatik_registration registration;
-	unsigned long long due;	/* of a timer: how long after it is armed, in nanoseconds */
+	unsigned long long due;	/* of a timer: how long after it is armed, in nanoseconds; of a socket: the deadline */
 	lua_State *thread;	/* to be resumed when it is due, or NULL: a timer's callback is called */
 	unsigned long long period;	/* of a timer's loop, in nanoseconds; 0: once */
 	lua_Integer id;		/* of a timer with a number, 0 for none */
@@ -59,6 +59,9 @@ void lunatik_waiter_stop(lua_State *L, struct lunatik_waiter *w);
 int lunatik_waiter_claim(struct lunatik_vm *vm, struct lunatik_waiter *w);
 /* A time in seconds, as nanoseconds; LUNATIK_NEVER unless above 0. Raises for what is no number. */
 unsigned long long lunatik_seconds(lua_State *L, int arg);
+
+/* It is not live any more: nothing keeps it. Never raises (timer.c). */
+void lunatik_waiter_let_go(lua_State *L, struct lunatik_waiter *w);
 
 /*
  * Pushes an operation with `size` bytes of data, which are not zeroed, and returns the data. `run` will be

@@ -61,8 +61,13 @@ void lunatik_outbox_put(struct lunatik_outbox *out);
 int lunatik_outbox_fd(const struct lunatik_outbox *out);
 void lunatik_outbox_share(struct lunatik_outbox *out, int shared);
 void lunatik_outbox_frame(struct lunatik_outbox *out, const struct lunatik_framing *framing);
+/* Every later write fails with this errno, unless one has failed before. Any context. */
+void lunatik_outbox_fail(struct lunatik_outbox *out, int err);
 /* Closes the socket once all is written, or half a minute has passed; who waits to read is woken. Any context. */
 void lunatik_outbox_close(struct lunatik_outbox *out);
+
+/* In place of lunatik_sock_run: somebody else is at it, so it is to be tried again after a while. */
+void lunatik_sock_busy(void *call);
 
 /* Addresses; process context. 0 or a negative errno. */
 int lunatik_tcp_address(struct lunatik_address *address, int family, const char *host, unsigned int port);

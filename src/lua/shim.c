@@ -15,7 +15,9 @@
 #include "lualib.h"
 #include "buffer.h"
 #include "memlib.h"
+#include "net.h"
 #include "shim.h"
+#include "tcp.h"
 
 /* The parser sees this much source between two chances to break. */
 #define PIECE 512
@@ -430,6 +432,14 @@ const struct lunatik_lib lunatik_libs[] = {
 const struct lunatik_lib lunatik_preloads[] = {
 	{ "buffer", lunatik_open_buffer },
 	{ "context", lunatik_open_context },
+	{ "tcp", lunatik_open_tcp },
+	{ "net", lunatik_open_net },
+	{ "net.stream", lunatik_open_net_stream },
+	{ "net.stream.inet", lunatik_open_net_stream_inet },
+	{ "net.stream.unix", lunatik_open_net_stream_unix },
+	{ "net.dgram", lunatik_open_net_dgram },
+	{ "net.dgram.inet", lunatik_open_net_dgram_inet },
+	{ "net.dgram.unix", lunatik_open_net_dgram_unix },
 	{ NULL, NULL },
 };
 

@@ -190,6 +190,12 @@ int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k);
 int lunatik_open_timer(lua_State *L);
 int lunatik_open_context(lua_State *L);
 
+/*
+ * Has the function on top called with the `n` values below it, soon, in a coroutine of its own, as a timer's callback is;
+ * takes both off the stack. May raise.
+ */
+void lunatik_spawn(lua_State *L, int n);
+
 /* --- libraries and what shim.c shares with them ------------------------------------------------- */
 
 int lunatik_send(lua_State *L);
@@ -213,6 +219,9 @@ size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 _Bool lunatik_op_start(struct lunatik_event *event);
 _Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
+size_t lunatik_watch_size(void);
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
+_Bool lunatik_watch_arm(struct lunatik_event *event, unsigned long long deadline);
 void lunatik_queue_call(struct lunatik_queue *queue);
 
 /* --- what src/kapi/shared.c provides ------------------------------------------------------------ */

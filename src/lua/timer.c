@@ -36,7 +36,6 @@ static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
 	return (unsigned long long)(lua_Integer)ns;
 }
 
-static void let_go(lua_State *L, struct lunatik_waiter *t);
 static void stop(lua_State *L, struct lunatik_waiter *t);
 
 static struct lunatik_waiter *timer_of_registration(struct lunatik_registration *r)
@@ -49,7 +48,7 @@ void lunatik_waiter_publish(struct lunatik_vm *vm, struct lunatik_registration *
 	struct lunatik_waiter *t = timer_of_registration(r);
 
 	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
-		let_go(vm->aux, t);
+		lunatik_waiter_let_go(vm->aux, t);
 }
 
 /* Ends a timer; what waits is woken, to be ended. */
@@ -108,7 +107,7 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 		return;
 	case LUNATIK_IS_WITHDRAWN:
 		if (t->thread == NULL) {
-			let_go(L, t);
+			lunatik_waiter_let_go(L, t);
 			return;
 		}
 		lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
@@ -116,10 +115,10 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 		break;
 	}
 	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 }
 
-static void let_go(lua_State *L, struct lunatik_waiter *t)
+void lunatik_waiter_let_go(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	lunatik_registration_remove(&t->registration);
@@ -142,7 +141,7 @@ static void stop(lua_State *L, struct lunatik_waiter *t)
 	t->live = 0;
 	t->period = 0;
 	if (lunatik_event_disarm(lunatik_waiter_event(t)))
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 }
 
 /* Puts the values `from`..top into a new table on top, as unpack_callback finds them. */
@@ -193,7 +192,7 @@ int lunatik_waiter_claim(struct lunatik_vm *vm, struct lunatik_waiter *w)
 {
 	if (!lunatik_event_claim(lunatik_waiter_event(w)))
 		return 0;
-	let_go(vm->aux, w);
+	lunatik_waiter_let_go(vm->aux, w);
 	return 1;
 }
 
@@ -202,6 +201,12 @@ unsigned long long lunatik_seconds(lua_State *L, int arg)
 	unsigned long long ns = nanoseconds(L, arg, 1e9);
 
 	return ns ? ns : LUNATIK_NEVER;
+}
+
+void lunatik_spawn(lua_State *L, int n)
+{
+	arm(L, new_callback(L, lua_gettop(L) - n), 0);
+	lua_pop(L, n + 2);
 }
 
 /* timer.create(msecs, function) -> timer */
@@ -317,7 +322,7 @@ int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k)
 		parked = lunatik_event_park(lunatik_waiter_event(t), first);
 	}
 	if (!parked)
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	return lunatik_wait(L, ctx, k);
 }
 
@@ -394,10 +399,10 @@ static int prepare(lua_State *L)
 	/* Nothing raises from here on. */
 	if (t->period != 0) {
 		if (!lunatik_event_arm(lunatik_waiter_event(t), t->period))
-			let_go(L, t);
+			lunatik_waiter_let_go(L, t);
 	} else {
 		lunatik_event_done(lunatik_waiter_event(t));
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	}
 	return 0;
 }
@@ -409,13 +414,13 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 
 	if (lunatik_event_cancelled(event)) {
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 		return LUNATIK_EVENT_VOID;
 	}
 	if (t->thread != NULL) {
 		*thread = t->thread;
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 		return LUNATIK_EVENT_RESUME;
 	}
 	*thread = lunatik_thread_new(vm);
@@ -433,7 +438,7 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 	/* No memory for a callback: it is lost, and told; a loop goes on. */
 	if (t->live && (t->period == 0 || !lunatik_event_arm(lunatik_waiter_event(t), t->period))) {
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	}
 	return LUNATIK_EVENT_LOST;
 }
