@@ -492,6 +492,7 @@ impl Vm {
         self.with(|inner| inner.heap.set_limit(limit)).map_err(|_| Error::Busy)?;
         // What cannot be had now is tried again at the next break.
         let _ = self.supply();
+        self.free_surplus();
         Ok(())
     }
 
