@@ -393,6 +393,15 @@ equal(([name for name in states() if name.startswith(big + ".")], limit(big)), (
 cpus = do(big, "local seen, n = {}, 0 for i = 1, 16 do context.recv(context.spawn([[local c = require 'context' for i = 1, 1000000 do end c.send(c.parent, c.thread())]]), function(_, _, _, cpu) "
                "n = n + 1 seen[cpu] = true end) end while n < 16 do timer.sleep(0.01) end local all = 0 for _ in pairs(seen) do all = all + 1 end return all")
 check(int(cpus) >= min(2, os.cpu_count()), "contexts run on all processors", cpus)
+
+
+def crunch(n):
+    return float(do(big, "local n, began = 0, os.clock() for i = 1, %d do context.recv(context.spawn([[for i = 1, %d do end require('context').send(require('context').parent, 1)]]), "
+                         "function() n = n + 1 end) end while n < %d do timer.sleep(0.002) end return os.clock() - began" % (n, 3000000 * max(SCALE, 0.3), n)))
+
+
+one, four = crunch(1), crunch(4)
+diag("a loop in one context %.2f s, in each of four %.2f s: %.1f of %d processors at work" % (one, four, 4 * one / four, os.cpu_count()))
 for i in range(max(5, int(20 * SCALE))):
     name = new_state("1M")
     start(name, "for i = 1, 5 do context.spawn([[local c = require 'context' for i = 1, %d do c.query(c.parent, i, function() end) c.send(c.parent, i) end c.wait(c.parent)]]) end "
