@@ -205,9 +205,9 @@ struct lunatik_netns *lunatik_netns_new(struct lunatik_netns *from)
 	INIT_LIST_HEAD(&netns->members);
 	init_waitqueue_head(&netns->left);
 	mutex_lock(&all_lock);
-	/* Under the lock: a namespace that is named there is not gone. */
+	/* In the list, under the lock, it is not gone; one that is not there is ending. */
 	if (from)
-		netns->net = READ_ONCE(from->net);
+		netns->net = list_empty(&from->link) ? NULL : READ_ONCE(from->net);
 	else
 		netns->net = current->nsproxy ? current->nsproxy->net_ns : &init_net;
 	list_add_tail(&netns->link, &all);
