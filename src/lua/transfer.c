@@ -106,7 +106,7 @@ static void pack_table(lua_State *L, struct packer *p, int depth)
 
 	if (depth > NEST)
 		luaL_error(L, "tables nested too deep to be sent");
-	luaL_checkstack(L, 6, "tables nested too deep to be sent");
+	luaL_checkstack(L, 6, "not enough memory");
 	*reserve(L, p, 1) = (char)TABLE;
 	place = reserve(L, p, sizeof(counts));
 	lua_pushnil(L);
@@ -199,7 +199,7 @@ static int pack_all(lua_State *L)
 	struct packer *p = lua_touserdata(L, 1);
 	int n = lua_gettop(L), i;
 
-	luaL_checkstack(L, 1, "too many values");
+	luaL_checkstack(L, 1, "not enough memory");
 	for (i = 2; i <= n; i++) {
 		lua_pushvalue(L, i);
 		pack_value(L, p, 0);
@@ -215,7 +215,7 @@ int lunatik_pack(lua_State *L, int from, struct lunatik_parcel *parcel)
 	int n = lua_gettop(L) - from + 1, i;
 
 	if (!lua_checkstack(L, n + 2)) {
-		lua_pushliteral(L, "too many values");
+		lua_pushliteral(L, "not enough memory");
 		return 1;
 	}
 	lua_pushcfunction(L, pack_all);
@@ -297,7 +297,7 @@ static void unpack_table(lua_State *L, struct unpacker *u, const struct lunatik_
 	get(L, u, &counts, sizeof(counts));
 	if (depth > NEST || counts.values > parcel->size || counts.pairs > parcel->size)
 		luaL_error(L, "broken message");
-	luaL_checkstack(L, 6, "tables nested too deep");
+	luaL_checkstack(L, 6, "not enough memory");
 	lua_createtable(L, (int)counts.values, (int)counts.pairs);
 	for (i = 1; i <= counts.values; i++) {
 		unpack_value(L, u, parcel, depth);
@@ -361,7 +361,7 @@ int lunatik_unpack(lua_State *L, const struct lunatik_parcel *parcel)
 	struct unpacker u = { &parcel->first, 0, 0 };
 	unsigned int i;
 
-	luaL_checkstack(L, (int)parcel->values + 2, "too many values");
+	luaL_checkstack(L, (int)parcel->values + 2, "not enough memory");
 	for (i = 0; i < parcel->values; i++)
 		unpack_value(L, &u, parcel, 0);
 	return (int)parcel->values;

@@ -3,9 +3,8 @@
  * The library `transfer` of the host tests: values packed and unpacked by src/lua/transfer.c, in memory of the host's.
  *
  *   copy(...)         -> what comes out
- *   size(...)         -> bytes of the parcel, or nil and a negative errno
+ *   size(limit, ...)  -> bytes of the parcel, or nil and a negative errno where it would take more than the limit
  *   broken(seed, ...) -> true, or false and an error: a parcel of which some bytes were changed is unpacked
- *   limit(bytes)      the largest parcel from now on
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 #include "lauxlib.h"
 #include "transfer.h"
 
-static unsigned long limit = 131072;
+#define LIMIT	131072
 
 int host_open_transfer(lua_State *L);
 
@@ -76,7 +75,7 @@ void lunatik_block_put(struct lunatik_block *block)
 	abort();
 }
 
-static struct lunatik_parcel *new_parcel(void)
+static struct lunatik_parcel *new_parcel(unsigned long limit)
 {
 	struct lunatik_parcel *parcel = calloc(1, sizeof(*parcel));
 
@@ -104,9 +103,9 @@ static int unpack(lua_State *L)
 	return lunatik_unpack(L, lua_touserdata(L, 1));
 }
 
-static struct lunatik_parcel *pack(lua_State *L, int from, int *err)
+static struct lunatik_parcel *pack(lua_State *L, int from, unsigned long limit, int *err)
 {
-	struct lunatik_parcel *parcel = new_parcel();
+	struct lunatik_parcel *parcel = new_parcel(limit);
 
 	*err = lunatik_pack(L, from, parcel);
 	if (*err == 0)
@@ -120,7 +119,7 @@ static struct lunatik_parcel *pack(lua_State *L, int from, int *err)
 static int copy(lua_State *L)
 {
 	int err, top = lua_gettop(L), status;
-	struct lunatik_parcel *parcel = pack(L, 1, &err);
+	struct lunatik_parcel *parcel = pack(L, 1, LIMIT, &err);
 
 	if (parcel == NULL)
 		return luaL_error(L, "error %d", err);
@@ -137,8 +136,9 @@ static int copy(lua_State *L)
 
 static int size(lua_State *L)
 {
+	unsigned long limit = (unsigned long)luaL_checkinteger(L, 1);
 	int err;
-	struct lunatik_parcel *parcel = pack(L, 1, &err);
+	struct lunatik_parcel *parcel = pack(L, 2, limit, &err);
 
 	if (parcel == NULL) {
 		lua_pushnil(L);
@@ -155,7 +155,7 @@ static int broken(lua_State *L)
 	uint64_t seed = (uint64_t)luaL_checkinteger(L, 1) * 0x9e3779b97f4a7c15ULL + 1;
 	struct lunatik_piece *piece;
 	int err, status, changes = 1 + (int)(seed >> 62);
-	struct lunatik_parcel *parcel = pack(L, 2, &err);
+	struct lunatik_parcel *parcel = pack(L, 2, LIMIT, &err);
 
 	if (parcel == NULL)
 		return luaL_error(L, "error %d", err);
@@ -185,17 +185,10 @@ static int broken(lua_State *L)
 	return 2;
 }
 
-static int set_limit(lua_State *L)
-{
-	limit = (unsigned long)luaL_checkinteger(L, 1);
-	return 0;
-}
-
 static const luaL_Reg functions[] = {
 	{ "copy", copy },
 	{ "size", size },
 	{ "broken", broken },
-	{ "limit", set_limit },
 	{ NULL, NULL },
 };
 

@@ -40,15 +40,13 @@ local twice = transfer.copy({shared, shared})
 print(twice[1] == twice[2])
 local wide = {}
 for i = 1, 60 do wide[i] = i end
-print(check(table.unpack(wide)), check(wide))
+print(check(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), check(wide))
 
-transfer.limit(400)
-print(transfer.size(('x'):rep(1000)))
-print(transfer.size({('x'):rep(100), ('x'):rep(100), ('x'):rep(100), ('x'):rep(100)}))
+print(transfer.size(400, ('x'):rep(1000)))
+print(transfer.size(400, {('x'):rep(100), ('x'):rep(100), ('x'):rep(100), ('x'):rep(100)}))
 local bomb = {'b'}
 for i = 1, 20 do bomb = {bomb, bomb} end
-print(transfer.size(bomb))
-transfer.limit(131072)
+print(transfer.size(400, bomb))
 
 -- Random values there and back, and parcels with random mistakes: an error or another value, and no harm.
 local seed = 42
