@@ -9,7 +9,8 @@
 use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
-use crate::kapi::events::Due;
+use crate::context::{Creator, Origin as Maker};
+use crate::kapi::events::{Came, Due, Handle, Letter};
 use crate::kapi::files::Directory;
 use crate::kapi::shared::{online_cpus, Shared};
 use crate::kapi::{params, sync, trace};
@@ -21,7 +22,7 @@ use crate::name::{StateName, SCRIPT_NAME_MAX};
 use crate::world::{Promise, WORLD};
 use core::ffi::CStr;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::alloc::KVVec;
 use kernel::prelude::*;
@@ -72,6 +73,12 @@ pub struct State {
     /// The session that marks it as in use, 0 for none.
     marked_by: AtomicU64,
     promise: Promise,
+    handle: Handle,
+    /// Of a context: who made it, and what of its limit is out of theirs, in bytes.
+    creator: Option<Arc<Creator>>,
+    lent: usize,
+    /// Its limit went back to its creator. Guarded by the turn of `last`.
+    settled: AtomicBool,
 }
 
 /// What is remembered of the last script.
@@ -94,23 +101,27 @@ pub struct Outcome {
 }
 
 impl State {
-    /// Makes a state with a limit in bytes, with an interpreter for each processor, of that limit each, if
-    /// `percpu`; it is not found by anyone yet. [`Error::NoMemory`].
-    pub fn new(name: &StateName, limit: usize, percpu: bool) -> Result<Arc<Self>> {
+    /// Makes a state with a limit in bytes, of each of its interpreters; it is not found by anyone yet.
+    /// [`Error::NoMemory`].
+    pub fn new(name: &StateName, limit: usize, maker: Maker<'_>) -> Result<Arc<Self>> {
         let world = WORLD.get().ok_or(Error::Gone)?;
-        let interpreters = if percpu { online_cpus() } else { 1 };
+        let interpreters = if matches!(maker, Maker::Task { percpu: true }) { online_cpus() } else { 1 };
         let total = limit.checked_mul(interpreters as usize).ok_or(Error::NoMemory)?;
-        let promise = world.promise(total)?;
+        let (handle, creator) = match &maker {
+            Maker::Task { .. } => (Handle::new(), None),
+            Maker::State { state, handle } => (*handle, Some(Creator::new(state)?)),
+        };
         let mut siblings = KVVec::new();
         for _ in 1..interpreters {
-            let vm = KBox::pin_init(Vm::new(*name, limit), GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
+            let vm = KBox::pin_init(Vm::new(*name, handle, limit), GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
             siblings.push(vm, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
         }
         let shared = Shared::new(interpreters)?;
+        let lent = if creator.is_some() { limit } else { 0 };
         let last = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
         let made = Arc::pin_init(
             pin_init!(Self {
-                vm <- Vm::new(*name, limit),
+                vm <- Vm::new(*name, handle, limit),
                 siblings,
                 shared,
                 turn <- Turn::new(TurnClass::Script),
@@ -120,18 +131,101 @@ impl State {
                 phase: AtomicU8::new(MADE),
                 running: AtomicU32::new(0),
                 marked_by: AtomicU64::new(0),
-                promise,
+                promise: Promise::none(),
+                handle,
+                creator,
+                lent,
+                settled: AtomicBool::new(false),
             }),
             GFP_KERNEL_ACCOUNT,
         );
         let state = made.map_err(|_| Error::NoMemory)?;
+        let creator = match maker {
+            Maker::Task { .. } => {
+                state.promise.grow(world, total)?;
+                None
+            }
+            Maker::State { state: creator, .. } => {
+                state.promise.join(creator.lend(limit)?);
+                Some(creator.vm())
+            }
+        };
         for (index, vm) in (0..).zip(state.interpreters()) {
-            if let Err(error) = vm.open(&state, index, interpreters) {
+            if let Err(error) = vm.open(&state, index, interpreters, creator) {
                 state.close();
                 return Err(error);
             }
         }
         Ok(state)
+    }
+
+    /// By what other states know it.
+    pub fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    /// Who made it, if a state did.
+    pub fn creator(&self) -> Option<&Arc<Creator>> {
+        self.creator.as_ref()
+    }
+
+    /// Takes so many bytes out of its limit, for a context. [`Error::NoMemory`] when less than `minalloc` would be left,
+    /// [`Error::Busy`] when more is in use. Process context.
+    fn lend(&self, bytes: usize) -> Result<Promise> {
+        self.last.with(|_| {
+            let left = self.vm.memory().0.checked_sub(bytes).filter(|left| *left >= params::minalloc());
+            self.vm.move_limit(left.ok_or(Error::NoMemory)?)?;
+            Ok(self.promise.split(bytes))
+        })
+    }
+
+    /// Adds what a context had to its limit; gives it back when it has ended itself. Process context.
+    fn take_back(&self, promise: Promise) -> core::result::Result<(), Promise> {
+        self.last.with(|_| {
+            if self.settled.load(Ordering::Relaxed) {
+                return Err(promise);
+            }
+            let limit = self.vm.memory().0.saturating_add(promise.bytes());
+            self.promise.join(promise);
+            // More than before is never refused.
+            let _ = self.vm.move_limit(limit);
+            Ok(())
+        })
+    }
+
+    /// Its limit goes back to who lent it, or to the nearest of their creators that lives. Its memory is free.
+    fn settle(&self) {
+        let mut promise = self.last.with(|_| {
+            self.settled.store(true, Ordering::Relaxed);
+            self.promise.split(self.lent)
+        });
+        let mut creator = self.creator.as_ref();
+        while let Some(maker) = creator {
+            if let Some(state) = maker.handle().state() {
+                match state.take_back(promise) {
+                    Ok(()) => return,
+                    Err(again) => promise = again,
+                }
+            }
+            creator = maker.up();
+        }
+    }
+
+    /// Has a context begin.
+    pub fn begin(&self, letter: Letter) {
+        self.vm.queue().begin(letter);
+    }
+
+    /// True when nothing runs or is pending in it. Any context.
+    pub fn is_over(&self) -> bool {
+        self.running.load(Ordering::Relaxed) == 0 && self.interpreters().all(Vm::is_over)
+    }
+
+    /// A context looks whether it is over.
+    fn look(&self) {
+        if self.creator.is_some() {
+            self.vm.queue().look();
+        }
     }
 
     /// Its name.
@@ -187,6 +281,7 @@ impl State {
         let directory = Directory::add(self.clone())?;
         self.directory.with(|place| *place = Some(directory));
         self.phase.store(ALIVE, Ordering::Release);
+        self.interpreters().for_each(|vm| vm.queue().open());
         Ok(())
     }
 
@@ -209,6 +304,8 @@ impl State {
         }
         self.interpreters().for_each(Vm::close);
         drop(turn);
+        self.settle();
+        self.interpreters().for_each(|vm| vm.queue().purge());
         self.vm.outbox().close();
         // The last reference may go in softirq: what may sleep when freed goes now.
         let none = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
@@ -219,8 +316,12 @@ impl State {
     /// Closes the Lua of a state that was never published.
     pub fn close(&self) {
         self.phase.store(CONDEMNED, Ordering::Release);
+        self.interpreters().for_each(Vm::stop_events);
         self.interpreters().for_each(Vm::leave_netns);
+        self.interpreters().for_each(Vm::drain_events);
         self.interpreters().for_each(Vm::close);
+        self.settle();
+        self.interpreters().for_each(|vm| vm.queue().purge());
     }
 
     /// Runs a script, staged if its origin is `code`: one after another, in slices. Its prints and its error are in the log when this
@@ -250,6 +351,7 @@ impl State {
         }
         self.running.fetch_sub(1, Ordering::Relaxed);
         drop(turn);
+        self.look();
         let ran = ran?;
         trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
         self.told(ran, refusals)
@@ -295,8 +397,11 @@ impl State {
         }
         let began = sync::now();
         let refusals = self.vm.refusals();
+        self.running.fetch_add(1, Ordering::Relaxed);
         let ran = self.vm.message(message, mark, wait);
+        self.running.fetch_sub(1, Ordering::Relaxed);
         drop(visit);
+        self.look();
         let ran = ran?;
         trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
         self.told(ran, refusals)
@@ -333,17 +438,32 @@ impl State {
 
     /// Does what a due event of an interpreter wants; an error is logged and kept for the reader of `code`.
     pub fn event(&self, interpreter: u32, event: Due, mark: u32) {
+        self.handled(interpreter, "event", |vm| vm.event(event, mark));
+    }
+
+    /// The same for a letter of another state.
+    pub fn letter(&self, interpreter: u32, letter: Came, mark: u32) {
+        self.handled(interpreter, "event", |vm| vm.letter(letter, mark));
+    }
+
+    /// The same for what a context begins with.
+    pub fn start(&self, letter: Came, mark: u32) {
+        self.handled(0, "start", |vm| vm.start(letter, mark));
+    }
+
+    /// What the work item of an interpreter does; an error goes under the name `what`.
+    fn handled(&self, interpreter: u32, what: &str, run: impl FnOnce(&Vm) -> Ran) {
         // From before it no longer counts as waiting, until it does again.
         self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
         let vm = self.interpreter(interpreter);
-        let mut ran = vm.event(event, mark);
+        let mut ran = run(vm);
         trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
         self.running.fetch_sub(1, Ordering::Relaxed);
         if ran.outcome.is_err() {
             vm.log(ran.text.bytes());
             let _ = ran.text.append(b"\n");
-            self.remember(&ChunkName::of_file(self.name(), "event"), ran.outcome, ran.text.bytes());
+            self.remember(&ChunkName::of_file(self.name(), what), ran.outcome, ran.text.bytes());
         }
         log::drain();
     }

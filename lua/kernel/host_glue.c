@@ -171,6 +171,7 @@ const struct lunatik_lib lunatik_libs[] = {
 };
 
 const struct lunatik_lib lunatik_preloads[] = {
+	{ "transfer", host_open_transfer },
 	{ NULL, NULL },
 };
 

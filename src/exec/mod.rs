@@ -32,11 +32,11 @@
 //!
 //! ```text
 //!  sleeping:  file -> mailbox -> script (whose turn it is) -> record (last outcome, directory) -> log
-//!  spinning:  registry -> state -> ports -> queue (events, mailboxes, log lines)     bottom halves off
+//!  spinning:  registry -> state -> ports -> queue (events, letters, mailboxes, log lines)     bottom halves off
 //! ```
 //!
 //! All sleeping locks come before all spinlocks. No two states' locks are held at once: messages are copied into
-//! the receiver's queue. Under a state's lock nothing waits for a callback, frees what may sleep, or sends.
+//! the receiver's queue, whose lock alone its sender takes (src/kapi/letters.c). Under a state's lock nothing waits for a callback, frees what may sleep, or sends.
 //!
 //! # The life of a state
 //!

@@ -21,10 +21,11 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/list.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "kapi.h"
+#include "queue.h"
 #include "watch.h"
 
 enum place { IDLE, ARMED, READY, RUNNING };
@@ -38,19 +39,6 @@ struct lunatik_event {
 	bool operation;			/* it lies in a struct lunatik_op */
 	bool watch;			/* it lies in a struct lunatik_watch */
 	bool cancelled;			/* disarmed too late: it is to be let go, not handled */
-};
-
-struct lunatik_queue {
-	spinlock_t lock;
-	struct list_head armed;
-	struct list_head parked;	/* armed without a timer, until called, one at a time */
-	struct lunatik_event *called;	/* it is on its way; nobody else is called until it has arrived */
-	struct list_head ready;
-	struct work_struct work;
-	void *state;
-	unsigned int interpreter;	/* which one of the state's */
-	u32 closing;
-	bool collect;		/* garbage is to be collected */
 };
 
 /* An event comes first: the pointer to either is that to the other. */
@@ -80,8 +68,7 @@ size_t lunatik_event_size(void)
 	return sizeof(struct lunatik_event);
 }
 
-/* Has the ready events handled. Under the queue's lock. */
-static void kick(struct lunatik_queue *queue)
+void lunatik_queue_kick(struct lunatik_queue *queue)
 {
 	if (queue->closing)
 		return;
@@ -109,7 +96,7 @@ static void make_ready(struct lunatik_event *event)
 	if (event->place == ARMED) {
 		list_move_tail(&event->link, &queue->ready);
 		event->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -190,11 +177,18 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 	op->data = data;
 }
 
-/* Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. */
+/*
+ * Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. A work item has the kernel's own
+ * credentials and does it itself: one that waits for another could take its place in the workqueue.
+ */
 void lunatik_op_run(struct lunatik_event *event)
 {
 	struct lunatik_op *op = container_of(event, struct lunatik_op, event);
 
+	if (current->flags & PF_WQ_WORKER) {
+		op->run(op->data);
+		return;
+	}
 	queue_work(lunatik_workqueue(), &op->work);
 	flush_work(&op->work);
 }
@@ -216,7 +210,10 @@ bool lunatik_op_start(struct lunatik_event *event)
 	return open;
 }
 
-/* Arms an idle or running event; 0: it is due. Under the state's lock; false when the state is closing. */
+/*
+ * Arms an idle or running event; 0: it is due, LUNATIK_NEVER: not by itself. Under the state's lock; false when the state
+ * is closing.
+ */
 bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
 {
 	struct lunatik_queue *queue = event->queue;
@@ -227,11 +224,11 @@ bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
 	if (open) {
 		list_add_tail(&event->link, ns ? &queue->armed : &queue->ready);
 		event->place = ns ? ARMED : READY;
-		if (ns)
+		if (ns == 0)
+			lunatik_queue_kick(queue);
+		else if (ns != LUNATIK_NEVER)
 			hrtimer_start_range_ns(&event->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)), 0,
 					       HRTIMER_MODE_REL_SOFT);
-		else
-			kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 	return open;
@@ -318,7 +315,7 @@ bool lunatik_watch_arm(struct lunatik_event *event, u64 deadline)
 	} else if (watch->fired) {
 		list_add_tail(&event->link, &queue->ready);
 		event->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	} else {
 		list_add_tail(&event->link, &queue->armed);
 		event->place = ARMED;
@@ -368,7 +365,7 @@ static void fire(struct lunatik_source *source, u32 mask, bool all)
 		watch->fired = true;
 		if (watch->event.place == ARMED) {
 			expire(&watch->event);
-			kick(queue);
+			lunatik_queue_kick(queue);
 		}
 		mask &= all ? mask : ~watch->mask;
 		if (!mask)
@@ -399,7 +396,7 @@ void lunatik_queue_call(struct lunatik_queue *queue)
 		queue->called = list_first_entry(&queue->parked, struct lunatik_event, link);
 		list_move_tail(&queue->called->link, &queue->ready);
 		queue->called->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -439,7 +436,7 @@ bool lunatik_event_disarm(struct lunatik_event *event)
 		/* It fires on another CPU and waits for our lock. */
 		list_add_tail(&event->link, &queue->ready);
 		event->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 		fallthrough;
 	case READY:
 	case RUNNING:
@@ -450,6 +447,25 @@ bool lunatik_event_disarm(struct lunatik_event *event)
 	return idle;
 }
 
+/*
+ * Takes an event that waits from the executor. Under the state's lock. True when it is idle now; false when it is due,
+ * or about to be: then its turn comes as though nobody had tried.
+ */
+bool lunatik_event_claim(struct lunatik_event *event)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool claimed = false;
+
+	spin_lock_bh(&queue->lock);
+	if (event->place == ARMED && hrtimer_try_to_cancel(&event->timer) >= 0) {
+		list_del_init(&event->link);
+		event->place = IDLE;
+		claimed = true;
+	}
+	spin_unlock_bh(&queue->lock);
+	return claimed;
+}
+
 /* Makes an armed event due now. Under the state's lock. */
 void lunatik_event_expire(struct lunatik_event *event)
 {
@@ -458,7 +474,7 @@ void lunatik_event_expire(struct lunatik_event *event)
 	spin_lock_bh(&queue->lock);
 	if (event->place == ARMED) {
 		expire(event);
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -486,6 +502,7 @@ static void handle_events(struct work_struct *work)
 	struct lunatik_queue *queue = container_of(work, struct lunatik_queue, work);
 
 	for (;;) {
+		struct lunatik_letter *letter = NULL, *start = NULL;
 		struct lunatik_event *event;
 		bool collect;
 		u32 mark;
@@ -502,15 +519,26 @@ static void handle_events(struct work_struct *work)
 			list_del_init(&event->link);
 			event->place = RUNNING;
 		}
+		if (!queue->closing) {
+			start = lunatik_letters_start(queue);
+			/* A context has begun before it gets a letter. */
+			if (!start)
+				letter = lunatik_letters_next(queue);
+		}
 		spin_unlock_bh(&queue->lock);
 		if (collect)
 			lunatik_state_collect(queue->state, queue->interpreter, mark);
-		if (!event && !collect)
+		if (start)
+			lunatik_state_start(queue->state, start, mark);
+		if (event) {
+			settle(event);
+			lunatik_state_event(queue->state, queue->interpreter, event, mark);
+		}
+		if (letter)
+			lunatik_state_letter(queue->state, queue->interpreter, letter, mark);
+		lunatik_letters_look(queue);
+		if (!event && !collect && !start && !letter)
 			break;
-		if (!event)
-			continue;
-		settle(event);
-		lunatik_state_event(queue->state, queue->interpreter, event, mark);
 	}
 	lunatik_state_put(queue->state);
 }
@@ -521,7 +549,7 @@ void lunatik_queue_collect(struct lunatik_queue *queue)
 	spin_lock_bh(&queue->lock);
 	if (!queue->collect) {
 		queue->collect = true;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -541,7 +569,7 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 		event->place = READY;
 	list_splice_tail_init(&queue->parked, &queue->ready);
 	if (!list_empty(&queue->ready))
-		kick(queue);
+		lunatik_queue_kick(queue);
 	spin_unlock_bh(&queue->lock);
 	lunatik_wake_from_suspend();
 }
@@ -577,8 +605,12 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 	}
 }
 
-/* NULL when memory is out. Process context. */
-struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter)
+/*
+ * The queue of one of a state's interpreters, with the state's name and a handle of its own; made by the state of handle
+ * `parent`, or 0; `context` when it ends by itself. NULL when memory is out. Process context.
+ */
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
+					bool context)
 {
 	struct lunatik_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 
@@ -591,6 +623,14 @@ struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter)
 	INIT_WORK(&queue->work, handle_events);
 	queue->state = state;
 	queue->interpreter = interpreter;
+	queue->handle = handle;
+	queue->parent = parent;
+	queue->context = context;
+	strscpy(queue->name, name, sizeof(queue->name));
+	if (lunatik_letters_init(queue)) {
+		kfree(queue);
+		return NULL;
+	}
 	return queue;
 }
 
@@ -603,10 +643,4 @@ void lunatik_queue_get(struct lunatik_queue *queue)
 void lunatik_queue_put(struct lunatik_queue *queue)
 {
 	lunatik_state_put(queue->state);
-}
-
-/* Nothing is queued. */
-void lunatik_queue_free(struct lunatik_queue *queue)
-{
-	kfree(queue);
 }

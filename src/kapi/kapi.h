@@ -161,7 +161,10 @@ struct lunatik_queue;
 size_t lunatik_event_size(void);
 void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, bool sleeper);
 bool lunatik_event_arm(struct lunatik_event *event, u64 ns);
+/* A time that never comes. */
+#define LUNATIK_NEVER (~0ULL)
 bool lunatik_event_disarm(struct lunatik_event *event);
+bool lunatik_event_claim(struct lunatik_event *event);
 bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
@@ -173,7 +176,8 @@ bool lunatik_event_park(struct lunatik_event *event, bool first);
 size_t lunatik_watch_size(void);
 void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
 bool lunatik_watch_arm(struct lunatik_event *event, u64 deadline);
-struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter);
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
+					bool context);
 void lunatik_queue_collect(struct lunatik_queue *queue);
 void lunatik_queue_call(struct lunatik_queue *queue);
 bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
@@ -182,7 +186,25 @@ void lunatik_queue_stop(struct lunatik_queue *queue);
 void lunatik_queue_drain(struct lunatik_queue *queue);
 void lunatik_queue_get(struct lunatik_queue *queue);
 void lunatik_queue_put(struct lunatik_queue *queue);
+
+/* --- letters.c, beside what src/lua/letter.h says -------------------------------------------------- */
+
+struct lunatik_letter;
+u64 lunatik_handle_new(void);
+void *lunatik_handle_state(u64 handle);
+void lunatik_queue_open(struct lunatik_queue *queue);
+void lunatik_queue_begin(struct lunatik_queue *queue, struct lunatik_letter *letter);
+void lunatik_queue_look(struct lunatik_queue *queue);
+void lunatik_queue_purge(struct lunatik_queue *queue);
 void lunatik_queue_free(struct lunatik_queue *queue);
+
+/* Rust's: a letter came; what a context begins with. Process context, from the state's work item. */
+void lunatik_state_letter(void *state, unsigned int interpreter, struct lunatik_letter *letter, u32 mark);
+void lunatik_state_start(void *state, struct lunatik_letter *letter, u32 mark);
+/* Rust's: true when nothing is pending in a state. */
+bool lunatik_state_is_over(void *state);
+/* Rust's: ends a state, unless that is done already. Process context. */
+void lunatik_state_end(void *state);
 
 /* Rust's: one event of a state is due. Process context. */
 void lunatik_state_event(void *state, unsigned int interpreter, struct lunatik_event *event, u32 mark);
@@ -203,7 +225,7 @@ struct workqueue_struct *lunatik_workqueue(void);
 struct lunatik_netns;
 int lunatik_netns_init(void);
 void lunatik_netns_exit(void);
-struct lunatik_netns *lunatik_netns_new(void);
+struct lunatik_netns *lunatik_netns_new(struct lunatik_netns *from);
 void lunatik_netns_close(struct lunatik_netns *netns);
 void lunatik_netns_free(struct lunatik_netns *netns);
 

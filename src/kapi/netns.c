@@ -191,8 +191,11 @@ static void close_members(struct lunatik_netns *netns)
 	spin_unlock_bh(&netns->lock);
 }
 
-/* The namespace of the current task, for a state that it makes; NULL when memory is out. Process context. */
-struct lunatik_netns *lunatik_netns_new(void)
+/*
+ * The namespace of another state, or without one that of the current task, for a state that it makes; NULL when memory
+ * is out. Process context.
+ */
+struct lunatik_netns *lunatik_netns_new(struct lunatik_netns *from)
 {
 	struct lunatik_netns *netns = kzalloc(sizeof(*netns), GFP_KERNEL_ACCOUNT);
 
@@ -201,8 +204,12 @@ struct lunatik_netns *lunatik_netns_new(void)
 	lunatik_spin_init(&netns->lock, LUNATIK_LOCK_QUEUE);
 	INIT_LIST_HEAD(&netns->members);
 	init_waitqueue_head(&netns->left);
-	netns->net = current->nsproxy ? current->nsproxy->net_ns : &init_net;
 	mutex_lock(&all_lock);
+	/* In the list, under the lock, it is not gone; one that is not there is ending. */
+	if (from)
+		netns->net = list_empty(&from->link) ? NULL : READ_ONCE(from->net);
+	else
+		netns->net = current->nsproxy ? current->nsproxy->net_ns : &init_net;
 	list_add_tail(&netns->link, &all);
 	mutex_unlock(&all_lock);
 	return netns;

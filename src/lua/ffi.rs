@@ -33,6 +33,7 @@ pub struct RawVm {
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,
+    pub contexts: *mut c_void,
     pub shared: *mut c_void,
     pub interpreter: c_uint,
     pub interpreters: c_uint,
@@ -138,5 +139,8 @@ extern "C" {
     pub fn lunatik_collect(thread: *mut LuaState);
     pub fn lunatik_generation_settle(vm: *mut RawVm, good: c_int);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
-    pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;
+    pub fn lunatik_letter_take(vm: *mut RawVm, letter: *mut c_void, thread: *mut *mut LuaState) -> c_int;
+    pub fn lunatik_letter_call(thread: *mut LuaState, chunk: *mut RawChunk);
+    pub fn lunatik_start_run(thread: *mut LuaState, chunk: *mut RawChunk, letter: *mut c_void);
+    pub fn lunatik_thread_mark(thread: *mut LuaState) -> c_uint;
 }

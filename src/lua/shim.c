@@ -85,6 +85,7 @@ int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud)
 
 void lunatik_vm_close(struct lunatik_vm *vm)
 {
+	lunatik_contexts_close(vm);
 	lua_close(vm->main);
 	vm->main = NULL;
 	vm->aux = NULL;
@@ -304,6 +305,11 @@ int lunatik_thread_withdrawn(lua_State *thread)
 	return (lunatik_threadbits(thread) & LUNATIK_WITHDRAWN) != 0;
 }
 
+unsigned int lunatik_thread_mark(lua_State *thread)
+{
+	return lunatik_mark(thread);
+}
+
 void lunatik_thread_top(lua_State *thread, unsigned int mark)
 {
 	lunatik_threadbits(thread) |= LUNATIK_TOP | (unsigned long)mark << 32;
@@ -443,6 +449,7 @@ const struct lunatik_lib lunatik_preloads[] = {
 	{ "netfilter", lunatik_open_netfilter },
 	{ "conn", lunatik_open_conn },
 	{ "buffer", lunatik_open_buffer },
+	{ "context", lunatik_open_context },
 	{ "tcp", lunatik_open_tcp },
 	{ "net", lunatik_open_net },
 	{ "net.stream", lunatik_open_net_stream },

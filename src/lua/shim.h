@@ -14,6 +14,8 @@
 
 struct lunatik_event;
 struct lunatik_hook;
+struct lunatik_contexts;
+struct lunatik_letter;
 struct lunatik_netns;
 struct lunatik_queue;
 struct lunatik_registration;
@@ -30,6 +32,7 @@ struct lunatik_vm {
 	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
 	struct lunatik_queue *queue;	/* the events of this state */
 	struct lunatik_netns *netns;	/* where its hooks and sockets live */
+	struct lunatik_contexts *contexts;	/* what the library `context` keeps (receive.c); NULL until it is required */
 	struct lunatik_shared *shared;	/* the counters of all interpreters */
 	unsigned int interpreter;	/* which one of the state's, from 0 on */
 	unsigned int interpreters;	/* how many it has */
@@ -140,8 +143,18 @@ enum lunatik_event_wants {
 };
 int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_State **thread);
 
-/* The mark of the thread that waits for the event (see lunatik_thread_top); 0 for a callback's. */
-unsigned int lunatik_event_mark(struct lunatik_event *event);
+/* --- letters from other states (receive.c), and what a context begins with (context.c) --------- */
+
+/* What a letter wants: LUNATIK_EVENT_VOID, _RESUME, _CALL or _LOST, as for a due event. But for _CALL it is read. */
+int lunatik_letter_take(struct lunatik_vm *vm, struct lunatik_letter *letter, lua_State **thread);
+/* Calls the callback that lies on `thread` with what is in the letter; the outcome as above. */
+void lunatik_letter_call(lua_State *thread, struct lunatik_chunk *chunk);
+/* Runs what a context begins with; the outcome as above. */
+void lunatik_start_run(lua_State *thread, struct lunatik_chunk *chunk, struct lunatik_letter *letter);
+/* The mark of a thread that an entry began with (see lunatik_thread_top). */
+unsigned int lunatik_thread_mark(lua_State *thread);
+/* The state closes. */
+void lunatik_contexts_close(struct lunatik_vm *vm);
 
 /* True when the generation of a thread that waited was replaced. */
 int lunatik_thread_withdrawn(lua_State *thread);
@@ -153,6 +166,8 @@ struct lunatik_registration_ops {
 	void (*publish)(struct lunatik_vm *vm, struct lunatik_registration *r);
 	/* Ends it; it removes itself, at once or once it can. */
 	void (*withdraw)(struct lunatik_vm *vm, struct lunatik_registration *r);
+	/* Of a waiter: the registry lets go of it, before what waits goes on; must not raise. NULL for none. */
+	void (*over)(lua_State *L, struct lunatik_registration *r);
 };
 
 struct lunatik_registration {
@@ -179,6 +194,7 @@ int lunatik_may_wait(lua_State *L);
 int lunatik_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k);
 int lunatik_open_timer(lua_State *L);
+int lunatik_open_context(lua_State *L);
 
 /*
  * Has the function on top called with the `n` values below it, soon, in a coroutine of its own, as a timer's callback is;
@@ -202,6 +218,7 @@ size_t lunatik_event_size(void);
 void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, _Bool sleeper);
 _Bool lunatik_event_arm(struct lunatik_event *event, unsigned long long ns);
 _Bool lunatik_event_disarm(struct lunatik_event *event);
+_Bool lunatik_event_claim(struct lunatik_event *event);
 _Bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
@@ -269,6 +286,15 @@ void lunatik_message_over(struct lunatik_vm *vm, struct lunatik_message *message
 int lunatik_data_send(struct lunatik_vm *vm, const char *bytes, size_t len, _Bool called);
 _Bool lunatik_data_fits(struct lunatik_vm *vm, size_t len);
 int lunatik_port_send(struct lunatik_vm *vm, unsigned int port, const char *bytes, size_t len);
+
+/*
+ * Makes a context that begins with `letter`, which is taken over, with a limit of `limit` bytes out of this state's, or
+ * the default for 0: its handle, or a negative errno. Process context, without the state's lock (lunatik_call_out).
+ */
+long long lunatik_context_create(struct lunatik_vm *vm, struct lunatik_letter *letter, size_t limit);
+
+/* The state ends once what runs now has ended or waits. */
+void lunatik_end_after(struct lunatik_vm *vm);
 
 /* True when what runs is to end: its next poll raises. */
 _Bool lunatik_is_ending(struct lunatik_vm *vm);

@@ -43,7 +43,7 @@ static struct lunatik_waiter *timer_of_registration(struct lunatik_registration 
 	return (struct lunatik_waiter *)((char *)r - offsetof(struct lunatik_waiter, registration));
 }
 
-static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
@@ -52,7 +52,7 @@ static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 }
 
 /* Ends a timer; what waits is woken, to be ended. */
-static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
@@ -64,19 +64,32 @@ static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 	lunatik_event_expire(lunatik_waiter_event(t));
 }
 
-const struct lunatik_registration_ops lunatik_waiter_ops = { publish, withdraw };
+const struct lunatik_registration_ops lunatik_waiter_ops = { lunatik_waiter_publish, lunatik_waiter_withdraw, NULL };
 
-/* Pushes an idle timer. */
-static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
+struct lunatik_waiter *lunatik_waiter_push(lua_State *L, size_t size, lua_State *thread,
+					   const struct lunatik_registration_ops *ops)
 {
-	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
+	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size() + size);
 
-	lunatik_registration_init(&t->registration, &lunatik_waiter_ops);
+	lunatik_registration_init(&t->registration, ops);
 	t->thread = thread;
 	t->period = 0;
 	t->id = 0;
 	t->live = 0;
 	lunatik_event_init(lunatik_waiter_event(t), lunatik_vm_of(L)->queue, thread != NULL);
+	return t;
+}
+
+void *lunatik_waiter_data(struct lunatik_waiter *w)
+{
+	return w->event + lunatik_event_size();
+}
+
+/* Pushes an idle timer. */
+static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
+{
+	struct lunatik_waiter *t = lunatik_waiter_push(L, 0, thread, &lunatik_waiter_ops);
+
 	luaL_setmetatable(L, TIMER);
 	return t;
 }
@@ -88,7 +101,8 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
 	t->due = ns;
 	t->live = 1;
-	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL)) {
+	/* What waits for another state is not staged: the other one knows of it already. */
+	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL || t->registration.ops->over)) {
 	case LUNATIK_IS_STAGED:
 		return;
 	case LUNATIK_IS_WITHDRAWN:
@@ -108,6 +122,8 @@ void lunatik_waiter_let_go(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	lunatik_registration_remove(&t->registration);
+	if (t->registration.ops->over)
+		t->registration.ops->over(L, &t->registration);
 	/* The keys exist: neither assignment allocates. */
 	lua_pushnil(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
@@ -128,13 +144,11 @@ static void stop(lua_State *L, struct lunatik_waiter *t)
 		lunatik_waiter_let_go(L, t);
 }
 
-/* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
-static struct lunatik_waiter *new_callback(lua_State *L, int from)
+/* Puts the values `from`..top into a new table on top, as unpack_callback finds them. */
+static void pack_callback(lua_State *L, int from)
 {
-	struct lunatik_waiter *t;
 	int top = lua_gettop(L), i;
 
-	luaL_checktype(L, top, LUA_TFUNCTION);
 	lua_createtable(L, top - from + 1, 0);
 	for (i = from; i <= top; i++) {
 		lua_pushvalue(L, i);
@@ -142,10 +156,51 @@ static struct lunatik_waiter *new_callback(lua_State *L, int from)
 	}
 	lua_pushinteger(L, top - from + 1);
 	lua_setfield(L, -2, "n");
+}
+
+void lunatik_waiter_callback(lua_State *L, int waiter, int from)
+{
+	pack_callback(L, from);
+	lua_setuservalue(L, waiter);
+	lua_settop(L, from - 1);
+}
+
+/* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
+static struct lunatik_waiter *new_callback(lua_State *L, int from)
+{
+	struct lunatik_waiter *t;
+
+	luaL_checktype(L, lua_gettop(L), LUA_TFUNCTION);
+	pack_callback(L, from);
 	t = new_timer(L, NULL);
 	lua_insert(L, -2);
 	lua_setuservalue(L, -2);
 	return t;
+}
+
+void lunatik_waiter_arm(lua_State *L, struct lunatik_waiter *w, unsigned long long ns)
+{
+	arm(L, w, ns);
+}
+
+void lunatik_waiter_stop(lua_State *L, struct lunatik_waiter *w)
+{
+	stop(L, w);
+}
+
+int lunatik_waiter_claim(struct lunatik_vm *vm, struct lunatik_waiter *w)
+{
+	if (!lunatik_event_claim(lunatik_waiter_event(w)))
+		return 0;
+	lunatik_waiter_let_go(vm->aux, w);
+	return 1;
+}
+
+unsigned long long lunatik_seconds(lua_State *L, int arg)
+{
+	unsigned long long ns = nanoseconds(L, arg, 1e9);
+
+	return ns ? ns : LUNATIK_NEVER;
 }
 
 void lunatik_spawn(lua_State *L, int n)
@@ -309,13 +364,6 @@ int lunatik_open_timer(lua_State *L)
 static struct lunatik_waiter *timer_of(struct lunatik_event *event)
 {
 	return (struct lunatik_waiter *)((char *)event - offsetof(struct lunatik_waiter, event));
-}
-
-unsigned int lunatik_event_mark(struct lunatik_event *event)
-{
-	struct lunatik_waiter *t = timer_of(event);
-
-	return t->thread ? lunatik_mark(t->thread) : 0;
 }
 
 static int unpack_callback(lua_State *L)

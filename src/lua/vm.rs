@@ -15,7 +15,7 @@ use super::memory::{self, Segment, Slab, StateHeap};
 use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
-use crate::kapi::events::{Due, Queue};
+use crate::kapi::events::{Came, Due, Handle, Queue};
 use crate::kapi::netns::Netns;
 use crate::kapi::params;
 use crate::kapi::stack::{self, CpuStack};
@@ -34,6 +34,7 @@ use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
 use message::Kept;
 
+mod context;
 mod entry;
 mod hook;
 mod message;
@@ -124,6 +125,7 @@ pub struct Vm {
     /// Of a state with several: the first interpreter, which has the messages; null for that one itself.
     first: AtomicPtr<Vm>,
     name: StateName,
+    handle: Handle,
 }
 
 // SAFETY: `inner` is reached under the lock alone.
@@ -179,7 +181,7 @@ pub enum Staged {
 
 impl Vm {
     /// An initialiser for a state that is not open yet, with a memory limit in bytes.
-    pub fn new(name: StateName, limit: usize) -> impl PinInit<Self> {
+    pub fn new(name: StateName, handle: Handle, limit: usize) -> impl PinInit<Self> {
         let inner = Inner {
             raw: RawVm {
                 ext: ffi::Ext {
@@ -198,6 +200,7 @@ impl Vm {
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
+                contexts: core::ptr::null_mut(),
                 shared: core::ptr::null_mut(),
                 interpreter: 0,
                 interpreters: 1,
@@ -238,6 +241,7 @@ impl Vm {
             missed: AtomicU64::new(0),
             first: AtomicPtr::new(core::ptr::null_mut()),
             name,
+            handle,
         })
     }
 
@@ -246,11 +250,17 @@ impl Vm {
         &self.name
     }
 
-    /// Makes the Lua state with its libraries, as one of so many `interpreters`. Process context.
-    /// [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
-    pub fn open(&self, state: &Arc<State>, interpreter: u32, interpreters: u32) -> Result {
+    /// Makes the Lua state with its libraries, as one of so many `interpreters`, in the network namespace of `creator`
+    /// or of the current task. Process context. [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
+    pub fn open(
+        &self,
+        state: &Arc<State>,
+        interpreter: u32,
+        interpreters: u32,
+        creator: Option<&Self>,
+    ) -> Result {
         self.queue.make(state, interpreter)?;
-        self.netns.make()?;
+        self.netns.make(creator.map(|creator| &creator.netns))?;
         self.outbox.make()?;
         if interpreter > 0 {
             self.first.store(core::ptr::from_ref(state.vm()).cast_mut(), Ordering::Release);
@@ -341,10 +351,24 @@ impl Vm {
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Event(event, chunk))
+    }
+
+    /// The same for what a letter of another state wants.
+    pub fn letter(&self, letter: Came, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Letter(letter, chunk))
+    }
+
+    /// Runs what a context begins with, in slices, until it ends or first waits; the same.
+    pub fn start(&self, letter: Came, mark: u32) -> Ran {
+        self.handle(mark, |chunk| Job::Start(letter, chunk))
+    }
+
+    fn handle(&self, mark: u32, job: impl Fn(*mut RawChunk) -> Job) -> Ran {
         let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let (_, entry_why, thread) = loop {
-            // An event is never lost: without memory for a stack it comes later.
-            match self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark) {
+            // Nothing is lost: without memory for a stack it comes later.
+            match self.enter_sliced(Kind::Script, job(&raw mut raw), mark) {
                 Ok(entered) => break entered,
                 Err(_) => sync::nap(),
             }
@@ -377,6 +401,16 @@ impl Vm {
     /// Threads that wait now.
     pub fn waiting(&self) -> usize {
         self.with(|inner| inner.waiting)
+    }
+
+    /// True when nothing is pending: no thread waits, and nothing is registered that could have it act. Any context.
+    pub fn is_over(&self) -> bool {
+        self.with(|inner| inner.waiting == 0 && inner.raw.live.is_null() && inner.raw.staged.is_null())
+    }
+
+    /// What is due in it, and what came from other states.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// From now on no event begins; those that run are to be cancelled.
@@ -421,6 +455,9 @@ impl Vm {
         // SAFETY: Preemption is off, the stack is ours, and the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         let held = self.end(&mut entry);
+        if entry.ends {
+            self.queue.leave();
+        }
         let outcome = outcome_of(&raw, entry.why);
         trace::event(&self.name, outcome, held);
         // SAFETY: We hold the lock.
@@ -485,6 +522,15 @@ impl Vm {
             // What is in use may have grown past the old limit meanwhile; then the new one stays.
             let _ = self.with(|inner| inner.heap.set_limit(before));
         })
+    }
+
+    /// Sets the limit to what others need not be asked for; [`Error::Busy`] when more is in use. Process context.
+    pub fn move_limit(&self, limit: usize) -> Result {
+        self.with(|inner| inner.heap.set_limit(limit)).map_err(|_| Error::Busy)?;
+        // What cannot be had now is tried again at the next break.
+        let _ = self.supply();
+        self.free_surplus();
+        Ok(())
     }
 
     /// The counters.

@@ -10,7 +10,7 @@ use super::{message, Vm};
 use crate::alloc::lunatik_lua_alloc;
 use crate::error::{Error, Result};
 use crate::exec::budget::Budget;
-use crate::kapi::events::Due;
+use crate::kapi::events::{Came, Due};
 use crate::kapi::stack::{self, Borrowed, Span};
 use crate::kapi::{params, sync, trace};
 use crate::log;
@@ -47,6 +47,8 @@ pub(super) enum Job {
     Message(*mut RawMessage, *mut RawChunk),
     Event(Due, *mut RawChunk),
     Packet(*mut RawPacketRun),
+    Letter(Came, *mut RawChunk),
+    Start(Came, *mut RawChunk),
     Collect,
 }
 
@@ -77,12 +79,20 @@ pub(super) struct Entry {
     call: Option<unsafe extern "C" fn(*mut c_void)>,
     arg: *mut c_void,
     pub(super) ended: c_int,
+    /// Its state ends after it.
+    pub(super) ends: bool,
 }
 
 impl Entry {
     /// True for what somebody waits for; its lines are not throttled.
     pub(super) fn is_request(&self) -> bool {
-        self.kind == Kind::Script && !matches!(self.job, Job::Event(..))
+        self.kind == Kind::Script && !matches!(self.job, Job::Event(..) | Job::Letter(..) | Job::Start(..))
+    }
+
+    /// True for what waits for an operation where it is: somebody waits for its outcome, or nothing else may begin
+    /// before it has ended or waits for something else.
+    fn waits_here(&self) -> bool {
+        self.is_request() || matches!(self.job, Job::Start(..))
     }
 }
 
@@ -105,6 +115,7 @@ impl Vm {
             call: None,
             arg: core::ptr::null_mut(),
             ended: end::DONE,
+            ends: false,
         }
     }
 
@@ -112,7 +123,11 @@ impl Vm {
     pub(super) fn enter_sliced(&self, kind: Kind, job: Job, mark: u32) -> Result<(c_int, c_int, *mut ffi::LuaState)> {
         let world = WORLD.get().ok_or(Error::Gone)?;
         // All but scripts and messages have stacks of their own: what writers run may never end.
-        let pool = if matches!(job, Job::Chunk(_) | Job::Message(..)) { &world.stacks } else { &world.executor_stacks };
+        let pool = match job {
+            Job::Chunk(_) | Job::Message(..) => &world.stacks,
+            Job::Open => &world.making_stacks,
+            _ => &world.executor_stacks,
+        };
         let stack = pool.borrow()?;
         let mut entry = self.entry(kind, job, stack.span(), mark);
         entry.stack = &raw const stack;
@@ -129,7 +144,12 @@ impl Vm {
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         self.end(&mut entry);
-        if let Job::Chunk(chunk) | Job::Message(_, chunk) | Job::Event(_, chunk) = entry.job {
+        if let Job::Chunk(chunk)
+        | Job::Message(_, chunk)
+        | Job::Event(_, chunk)
+        | Job::Letter(_, chunk)
+        | Job::Start(_, chunk) = entry.job
+        {
             // SAFETY: We hold the lock, and the caller keeps the chunk. What it waits for may be due at once after it.
             unsafe {
                 if (*chunk).end == end::WAITS {
@@ -139,6 +159,9 @@ impl Vm {
         }
         // SAFETY: Taken above, or taken again after each break.
         unsafe { self.spin.unlock() };
+        if entry.ends {
+            self.queue.leave();
+        }
         if kind == Kind::Script && entry.cancels != self.mark() {
             // Cancelled after its last break: should it wait now, whoever cancelled it saw it too early.
             self.queue.wake();
@@ -221,10 +244,34 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
                     message::delivered((*entry).vm, message, chunk);
                 }
             }
-            Job::Event(event, chunk) => side_event(entry, event.0, chunk),
             Job::Packet(run) => {
                 (*raw).top = (*raw).packets;
                 ffi::lunatik_packet_run(raw, run);
+            }
+            Job::Event(event, chunk) => {
+                let mut thread = core::ptr::null_mut();
+                let wanted = ffi::lunatik_event_take(raw, event.0, &mut thread);
+                begin_wanted(entry, wanted, thread, chunk);
+                if wanted == wants::CALL {
+                    ffi::lunatik_chunk_call(thread, chunk);
+                }
+            }
+            Job::Letter(letter, chunk) => {
+                let mut thread = core::ptr::null_mut();
+                let wanted = ffi::lunatik_letter_take(raw, letter.0, &mut thread);
+                begin_wanted(entry, wanted, thread, chunk);
+                if wanted == wants::CALL {
+                    ffi::lunatik_letter_call(thread, chunk);
+                }
+            }
+            Job::Start(letter, chunk) => {
+                let thread = ffi::lunatik_thread_new(raw);
+                if !thread.is_null() {
+                    ffi::lunatik_thread_top(thread, (*entry).cancels);
+                    (*entry).thread = thread;
+                    (*raw).top = thread;
+                    ffi::lunatik_start_run(thread, chunk, letter.0);
+                }
             }
             Job::Collect => {
                 let thread = ffi::lunatik_thread_new(raw);
@@ -239,28 +286,27 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
     }
 }
 
-/// On the side stack, under the lock: does what a due event wants.
+/// On the side stack, under the lock: what is due, or came, wants `thread` to go on, which is done here; or to be called.
 ///
 /// # Safety
 ///
-/// As for `lunatik_side_main`; `event` is in the hands of this entry.
-unsafe fn side_event(entry: *mut Entry, event: *mut c_void, chunk: *mut RawChunk) {
+/// As for `lunatik_side_main`; `thread` is what is wanted, null for nothing.
+unsafe fn begin_wanted(entry: *mut Entry, wanted: c_int, thread: *mut ffi::LuaState, chunk: *mut RawChunk) {
     // SAFETY: By the caller.
     unsafe {
         let vm = (*entry).vm;
         let inner = (*vm).inner.get();
         let raw = &raw mut (*inner).raw;
-        let mut thread = core::ptr::null_mut();
-        let mark = ffi::lunatik_event_mark(event);
-        let wanted = ffi::lunatik_event_take(raw, event, &mut thread);
         (*entry).thread = thread;
         (*raw).top = thread;
         match wanted {
             wants::VOID => {
+                (*entry).thread = core::ptr::null_mut();
                 (*chunk).end = end::DONE;
                 (*chunk).result_len = 0;
             }
             wants::RESUME => {
+                let mark = ffi::lunatik_thread_mark(thread);
                 (*inner).waiting = (*inner).waiting.saturating_sub(1);
                 (*entry).cancels = mark;
                 (*entry).why = match (mark != (*vm).mark(), ffi::lunatik_thread_withdrawn(thread) != 0) {
@@ -274,10 +320,7 @@ unsafe fn side_event(entry: *mut Entry, event: *mut c_void, chunk: *mut RawChunk
                 }
                 ffi::lunatik_chunk_resume(thread, chunk);
             }
-            wants::CALL => {
-                ffi::lunatik_thread_top(thread, (*entry).cancels);
-                ffi::lunatik_chunk_call(thread, chunk);
-            }
+            wants::CALL => ffi::lunatik_thread_top(thread, (*entry).cancels),
             // No memory for the callback: that is what `chunk` says from the start.
             _ => {}
         }
@@ -382,7 +425,7 @@ unsafe extern "C" fn lunatik_wait_here(raw: *mut RawVm, operation: *mut c_void) 
     // SAFETY: As in `lunatik_slice_over`; the operation's userdata is on the stack of the thread that breaks.
     unsafe {
         let entry = (*(*(*raw).owner.cast::<Vm>()).inner.get()).entry;
-        if entry.is_null() || !(*entry).is_request() {
+        if entry.is_null() || !(*entry).waits_here() {
             return 0;
         }
         call_out(raw, if operation.is_null() { None } else { Some(lunatik_op_run) }, operation)
