@@ -59,5 +59,6 @@ holds = sorted(int(stats(name)["longest_hold_ns"]) // 1000 for name in names)
 diag("longest holds of their locks, in us: " + " ".join(map(str, holds)))
 alarms = [line for line in log.lines() if re.search(r"soft lockup|rcu.*(stall|detected)|blocked for more than|hung task|workqueue lockup", line)]
 equal(alarms, [], "no watchdog barked")
-check(holds[-1] < 10 ** 6, "no lock was held for a second", holds)
+# An emulated CPU may itself not run for a while; the watchdogs bark after twenty.
+check(holds[-1] < 4 * 10 ** 6, "no lock was held for four seconds", holds)
 finished()

@@ -28,7 +28,7 @@ for name, mode in (("code", 0o600), ("data", 0o600), ("maxalloc", 0o644), ("curr
     st = os.stat(folder + "/" + name)
     equal((st.st_mode & 0o7777, st.st_uid), (mode, 0), "%s has mode %04o and is root's" % (name, mode))
 equal(sorted(stats(s)), sorted("status script loaded_at executions events errors slices overruns longest_hold_ns peak "
-                               "messages_in messages_out queued_bytes".split()),
+                               "messages_in messages_out queued_bytes interpreters".split()),
       "stats has the lines it is to have")
 equal(error_of(os.rmdir, folder), "EPERM", "the directory cannot be removed by hand")
 
@@ -235,8 +235,11 @@ for name in keep:
     fd = os.open("%s/%s/data" % (SYS, name), os.O_WRONLY)
     os.write(fd, b"kept" * 1000)
     os.close(fd)
+# Contexts that talk to their creator, and make others, until the end.
+ask(new_state("1M"), "context = require 'context' context.recv(0, function(_, from, session) context.reply(from, session, 1) end) for i = 1, 6 do context.spawn([["
+                     "local c = require 'context' while true do c.timed_query(c.parent, 0.1, 1) c.spawn('') require('timer').sleep(0.001) end]]) end context.recv(-1)")
 log = Log()
-equal(remove(), "", "with five states alive and no file open rmmod works")
+equal(remove(), "", "with states and contexts alive and no file open rmmod works")
 equal(sum(line.endswith(": finalized") for line in log.lines()), 5, "their finalizers have run")
 check(not os.path.exists(CTL) and not os.path.exists(SYS), "nothing is left of its files")
 equal(insert("maxstates=4", "defaultmaxalloc=100000", "scriptmax=4096", "minalloc=40000"), "", "it loads again, with parameters")

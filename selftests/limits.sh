@@ -3,7 +3,7 @@
 # The memory limit of a state: enforced, survived, changed while the state lives, and never hit without cause.
 
 . "$(dirname "$0")/lib/lunatik.sh"
-plan 70
+plan 76
 
 MINIMUM=32768
 # After a script ended, some garbage may be left; a full collection must bring the use back to within this.
@@ -105,5 +105,24 @@ for bad in abc -1 1.5M 32767 0 "65536 x" 18446744073709551616; do set_limit "$ba
 set_limit 32K; is "maxalloc 32K" "$ERR:$(<"$SYS/$s/maxalloc")" ":32768"
 set_limit 8388608G; is "more than all states may have" "$ERR:$(<"$SYS/$s/maxalloc")" "ENOMEM:32768"
 errno_in "$( (echo 1 >"$SYS/$s/curralloc") 2>&1)"; check "curralloc is not written" test -n "$ERR"
+
+# --- large states: the memory comes as it is asked for, and goes again ---
+
+# With KASAN blocks come one by one from kmalloc, which has none of this size.
+EACH=$PARAMETERS/eachblock
+[ ! -e "$EACH" ] || echo N >"$EACH"
+# What the module has of the kernel in large pieces, in bytes.
+reserved() { RESERVED=$(awk '/\[lunatik\]/ { sum += $2 } END { print sum + 0 }' /proc/vmallocinfo); }
+reserved; before=$RESERVED
+new_state big 64M
+run_in "$big" 'return #("x"):rep(20000000)'; is "20 MB in one piece, at once" "$ERR:$REPLY" ":20000000"
+run_in "$big" 'return #table.concat({("x"):rep(6000000), ("y"):rep(6000000)})'; is "a string of large ones" "$ERR:$REPLY" ":12000000"
+run_in "$big" 'm = memory.create(12000000) return #m'; is "a memory" "$ERR:$REPLY" ":12000000"
+reserved
+check "all this is reserved" test "$RESERVED" -gt $((before + 12000000))
+run_in "$big" 'm = nil collectgarbage() collectgarbage() return "free"'; is "it is free again" "$ERR:$REPLY" ":free"
+reserved
+less "then the kernel has it back" "$RESERVED" $((before + 4000000))
+[ ! -e "$EACH" ] || echo Y >"$EACH"
 
 finished

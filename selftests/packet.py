@@ -6,132 +6,26 @@ import os
 import random
 import socket
 import struct
+import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from lunatik import *  # noqa: E402,F403
-from net import Namespace, pair, sh  # noqa: E402
+import frames  # noqa: E402
+from frames import SRC, Wire, icmp, is_sound, n4, n6, sealed, tcp, total, udp  # noqa: E402
+from net import Namespace, pair  # noqa: E402
 
-ETH_P_ALL = 3
 A4, B4, C4 = "10.9.0.1", "10.9.0.2", "10.8.0.2"
 A6, B6, C6 = "fd09::1", "fd09::2", "fd08::2"
-SRC = b"\x02\x00\x00\x00\x00\x0a"
 
 
-# --- frames ---------------------------------------------------------------------------------------------------------------
-
-def total(data):
-    """The ones' complement sum of RFC 1071."""
-    if len(data) % 2:
-        data += b"\0"
-    s = sum(struct.unpack(">%dH" % (len(data) // 2), data))
-    while s >> 16:
-        s = (s & 0xffff) + (s >> 16)
-    return s
+def ip4(proto, body, src=A4, dst=C4, **more):
+    return frames.ip4(proto, body, src, dst, **more)
 
 
-def pseudo(src, dst, proto, length):
-    return src + dst + (struct.pack(">BBH", 0, proto, length) if len(src) == 4 else struct.pack(">IHBB", length, 0, 0, proto))
-
-
-def n4(address):
-    return socket.inet_pton(socket.AF_INET, address)
-
-
-def n6(address):
-    return socket.inet_pton(socket.AF_INET6, address)
-
-
-def sealed(src, dst, proto, segment, at):
-    """A segment with its checksum at offset `at` filled in."""
-    check = 0xffff - total(pseudo(src, dst, proto, len(segment)) + segment)
-    if proto == 17 and check == 0:
-        check = 0xffff
-    return segment[:at] + struct.pack(">H", check) + segment[at + 2:]
-
-
-def tcp(src, dst, sport, dport, data=b"", flags=0x18, seq=0x01020304, ack=0x05060708, window=0x1111, options=b"", doff=None):
-    doff = (20 + len(options)) // 4 if doff is None else doff
-    return sealed(src, dst, 6, struct.pack(">HHIIBBHHH", sport, dport, seq, ack, doff << 4, flags, window, 0, 7) + options + data, 16)
-
-
-def udp(src, dst, sport, dport, data=b"", check=True):
-    segment = struct.pack(">HHHH", sport, dport, 8 + len(data), 0) + data
-    return sealed(src, dst, 17, segment, 6) if check else segment
-
-
-def icmp(kind, code, rest, data=b""):
-    packet = struct.pack(">BBHI", kind, code, 0, rest) + data
-    return packet[:2] + struct.pack(">H", 0xffff - total(packet)) + packet[4:]
-
-
-def ip4(proto, body, src=A4, dst=C4, ttl=64, tos=0, ident=0x1234, frag=0, options=b"", length=None, ihl=None):
-    ihl = (20 + len(options)) // 4 if ihl is None else ihl
-    length = 20 + len(options) + len(body) if length is None else length
-    head = struct.pack(">BBHHHBBH", 0x40 | ihl, tos, length, ident, frag, ttl, proto, 0) + n4(src) + n4(dst) + options
-    return head[:10] + struct.pack(">H", 0xffff - total(head)) + head[12:] + body
-
-
-def ip6(proto, body, src=A6, dst=C6, hop=64, tc=0, flow=0, length=None):
-    length = len(body) if length is None else length
-    return struct.pack(">IHBB", 6 << 28 | tc << 20 | flow, length, proto, hop) + n6(src) + n6(dst) + body
-
-
-class Wire:
-    """Frames into a device of a namespace, and those that come out of it."""
-
-    def __init__(self, ns, device):
-        self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.socket.bind((device, ETH_P_ALL))
-        self.socket.settimeout(3)
-        self.mac = self.socket.getsockname()[4]
-
-    def send(self, to, ethertype, body, tags=()):
-        head = to + SRC
-        for proto, tci in tags:
-            head += struct.pack(">HH", proto, tci)
-        self.socket.send(head + struct.pack(">H", ethertype) + body)
-
-    def flush(self):
-        self.socket.settimeout(0)
-        try:
-            while True:
-                self.socket.recv(65536)
-        except OSError:
-            self.socket.settimeout(3)
-
-    def receive(self, wanted, seconds=3):
-        """The next IP packet that came in and fits; None when none came in time."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                data, where = self.socket.recvfrom(65536)
-            except TimeoutError:
-                continue
-            if where[2] != socket.PACKET_OUTGOING and wanted(data[14:]):
-                return data[14:]
-        return None
-
-
-def is_sound(packet):
-    """True when all checksums of an IP packet of TCP, UDP or ICMP are right."""
-    if packet[0] >> 4 == 4:
-        ihl, proto = (packet[0] & 15) * 4, packet[9]
-        if total(packet[:ihl]) != 0xffff:
-            return False
-        body = packet[ihl:struct.unpack(">H", packet[2:4])[0]]
-        src, dst = packet[12:16], packet[16:20]
-    else:
-        proto, body = packet[6], packet[40:40 + struct.unpack(">H", packet[4:6])[0]]
-        src, dst = packet[8:24], packet[24:40]
-    if proto == 17 and body[6:8] == b"\0\0":
-        return packet[0] >> 4 == 4
-    if proto == 1:
-        return total(body) == 0xffff
-    return total(pseudo(src, dst, proto, len(body)) + body) == 0xffff
+def ip6(proto, body, src=A6, dst=C6, **more):
+    return frames.ip6(proto, body, src, dst, **more)
 
 
 # --- the state -------------------------------------------------------------------------------------------------------------
@@ -208,11 +102,20 @@ def lua(text):
     return reply
 
 
+def raised():
+    """How often functions failed, but for those that a busy machine kept from their time."""
+    now = stats(name)
+    return int(now["hook_errors"]) - int(now["overruns"])
+
+
 def seen(ethertype, body, tags=(), to=None):
     """What the hook says about a frame: it sets `got`."""
     lua("got = nil")
-    wire.send(to or mac_b, ethertype, body, tags)
-    soon(lambda: execute(name, "return got") != "nil", 5)
+    # On a busy machine a hook may overrun its time: the verdict for errors, and the next one is as good.
+    for _ in range(4):
+        wire.send(to or mac_b, ethertype, body, tags)
+        if soon(lambda: execute(name, "return got") != "nil", 2):
+            break
     return execute(name, "return got")
 
 
@@ -401,9 +304,18 @@ def test_writes():
                      lambda p: p[9] == 17)
     equal(got and (got[12:16], got[28:]), (n4(from4), b"ab!"), "by the frame, whose checksums are the script's affair")
 
+    # What others have of the same bytes stays as it was.
+    sniffer = Wire(b, "v0")
+    got, _ = changed(4, "p:set(p.payload, 'XYZ')", ip4(17, udp(s4, d4, 1, 2, b"abc")), lambda p: p[9] == 17)
+    heard = sniffer.receive(lambda p: p[9] == 17)
+    equal((got and got[28:], heard and heard[28:31]), (b"XYZ", b"abc"), "a sniffer on the way in has the bytes that came in")
+    got, _ = changed(4, "memory.set(p:frame(), -1, 33)", ip4(17, udp(s4, d4, 1, 2, b"abc")), lambda p: p[9] == 17)
+    heard = sniffer.receive(lambda p: p[9] == 17)
+    equal((got and got[28:], heard and heard[28:31]), (b"ab!", b"abc"), "by the frame, too")
+    sniffer.socket.close()
+
     # What is refused, and how.
     u = ip4(17, udp(s4, d4, 1, 2, b"abc"))
-    is_udp = lambda p: p[9] == 17  # noqa: E731
     six = ip6(17, udp(s6, d6, 1, 2, b"abc"))
     for statement, packet, pattern in (
             ("p.len = 3", u, "field 'len' cannot be set$"),
@@ -433,7 +345,34 @@ def test_writes():
         got, outcome = changed(packet[0] >> 4, statement, packet, lambda p, packet=packet: p[0] >> 4 == packet[0] >> 4 and p[-8:] == packet[-8:])
         like(outcome, pattern, "refused: " + statement)
     check(got is not None, "and the packet goes its way")
-    del is_udp
+
+
+def test_route():
+    """What the state's machine itself sends finds another way when its address changes."""
+    server = c.socket()
+    server.bind((C4, 5353))
+    server.settimeout(3)
+    lua("""hook("ipv4", "output", function(p) if p.dport == 5353 then p.daddr = "%s" end end)""" % C4)
+    client = b.socket()
+    client.sendto(b"redirected", (A4, 5353))
+    try:
+        got = server.recv(100)
+    except TimeoutError:
+        got = None
+    equal(got, b"redirected", "output: a new destination gets a new route")
+    server.close()
+    server = c.socket(socket.AF_INET6)
+    server.bind((C6, 5353))
+    server.settimeout(3)
+    lua("""hook("ipv6", "output", function(p) if p.dport == 5353 then p.daddr = "%s" end end)""" % C6)
+    client = b.socket(socket.AF_INET6)
+    client.sendto(b"redirected", (A6, 5353))
+    try:
+        got = server.recv(100)
+    except TimeoutError:
+        got = None
+    equal(got, b"redirected", "over IPv6")
+    server.close()
 
 
 # --- methods -------------------------------------------------------------------------------------------------------------------
@@ -499,7 +438,7 @@ def test_methods():
 def test_stolen():
     s4, d4, s6, d6 = n4(A4), n4(C4), n6(A6), n6(C6)
     lua("""held = {}
-        netfilter.register{ family = "inet", hook = "forward", priority = 5, onerror = "drop", call = function(p)
+        thief = netfilter.register{ family = "inet", hook = "forward", priority = 5, onerror = "drop", call = function(p)
             if p.dport == 5 then held[#held + 1] = p frame = p:frame() return "stolen" end
         end }
         hook("ipv4", "forward", function() end)""")
@@ -534,6 +473,11 @@ def test_stolen():
     equal(execute(name, "return held[4]:send(('y'):rep(3000))"), "true", "and longer, over IPv6")
     got = out.receive(to5)
     equal(got and (is_sound(got), got[60:]), (True, b"y" * 3000), "arrives")
+    steal(ip4(6, tcp(s4, d4, 1, 5, b"its own frame")))
+    frame_len = 14 + 40 + 13
+    equal(execute(name, "local p = table.remove(held) return p:send(p:frame())"), "true", "with its own frame, which moves for it")
+    got = out.receive(to5)
+    equal(got and (is_sound(got), len(got), got[40 + 54:]), (True, 40 + frame_len, b"its own frame"), "arrives")
     steal(ip4(17, udp(s4, d4, 1, 5, b"later")))
     equal(execute(name, "return held[5]:send('x')"), "nil\tunable to set tcp payload", "UDP has no TCP payload")
     equal(execute(name, "return held[5]:close(), pcall(held[5].close, held[5])"), "true\tfalse\tbad argument #1 to '?' (closed packet)", "close")
@@ -562,6 +506,54 @@ def test_stolen():
     b.ip("link", "set", "w0", "up")
     b.ip("addr", "add", "fd08::1/64", "dev", "w0", "nodad")
     neighbours()
+    lua("thief:remove() held = {}")
+
+
+def test_stolen_elsewhere():
+    """Where a packet goes on depends on where it was stolen."""
+    d, e = Namespace(), Namespace()
+    pair(d, b, "x0", "x1", ("10.7.0.%d/24",))
+    pair(e, b, "x0", "x2", ("10.6.0.%d/24",))
+    b.ip("link", "add", "br0", "type", "bridge")
+    for device in ("x1", "x2"):
+        b.ip("link", "set", device, "master", "br0")
+    b.ip("link", "set", "br0", "up")
+    from_d, to_e = Wire(d, "x0"), Wire(e, "x0")
+
+    def case(family, where, device, send, listen, text):
+        lua("""local once = true
+            kept = nil
+            hook("%s", "%s", function(p)
+                if p.dport == 5 and once then once = false kept = p return "stolen" end
+            end, %s)""" % (family, where, device and '"%s"' % device))
+        listen.flush()
+        send()
+        check(soon(lambda: execute(name, "return kept ~= nil") == "true", 3), "%s: stolen" % text)
+        held = listen.receive(lambda p: p[0] == 0x45 and p[22:24] == b"\0\5", 0.2)
+        sent = execute(name, "return kept and kept:send()")
+        got = listen.receive(lambda p: p[0] == 0x45 and p[22:24] == b"\0\5")
+        equal((held, sent, got and got[28:28 + 5]), (None, "true", b"later"), "%s: sent, and it arrives" % text)
+
+    def routed():
+        wire.send(mac_b, 0x800, ip4(17, udp(n4(A4), n4(C4), 1, 5, b"later")))
+
+    def bridged():
+        from_d.send(to_e.mac, 0x800, ip4(17, udp(n4("10.7.0.1"), n4("10.6.0.1"), 1, 5, b"later"), "10.7.0.1", "10.6.0.1"))
+
+    for where in ("prerouting", "postrouting"):
+        case("ipv4", where, None, routed, out, where)
+    case("netdev", "ingress", "v0", routed, out, "ingress")
+    case("netdev", "egress", "w0", routed, out, "egress")
+    subprocess.run(["modprobe", "bridge"], capture_output=True)
+    for where in ("prerouting", "forward", "postrouting"):
+        case("bridge", where, None, bridged, to_e, "bridge, " + where)
+    if BRIDGED:
+        lua("""hook("ipv4", "forward", function(p) if p.dport == 5 then kept = p return "stolen" end end)""")
+        before = raised()
+        bridged()
+        check(soon(lambda: raised() > before, 3), "a bridge's packet in a hook of IP cannot be stolen: its route is the bridge's")
+    lua("handle:remove() handle = nil")
+    b.ip("link", "del", "br0")
 
 
 def test_reply():
@@ -650,7 +642,7 @@ def test_fuzz():
             if count % 11 == 0 then pcall(function() p.sport = 7 end) end
             count = count + 1
         end
-        local function guarded(p) local ok, e = pcall(look, p) if not ok and not tostring(e):find("too short") then why = e end end
+        local function guarded(p) local ok, e = pcall(look, p) if not ok and not tostring(e):find("too short") and not tostring(e):find("time budget") then why = e end end
         hook("netdev", "ingress", guarded, "v0")
         netfilter.register{ family = "inet", hook = "prerouting", priority = 0, onerror = "accept", call = guarded }""")
     seeds = [ip4(6, tcp(n4(A4), n4(C4), 1, 2, b"x" * 20)), ip4(17, udp(n4(A4), n4(C4), 1, 2, b"x" * 20)), ip4(1, icmp(8, 0, 1)),
@@ -677,10 +669,10 @@ def test_fuzz():
             sent += 1
         except OSError:
             pass
-    check(sent > 100 and soon(lambda: int(execute(name, "return count")) > sent / 2, 5), "%d hostile packets were looked at" % sent,
+    check(sent > 20 and soon(lambda: int(execute(name, "return count")) > sent / 2, 5), "%d hostile packets were looked at" % sent,
           execute(name, "return count"))
     equal(execute(name, "return why"), "nil", "and no field raised an error")
-    equal(stats(name)["hook_errors"], errors_before, "nor did a function")
+    equal(raised(), errors_before, "nor did a function")
 
 
 # --- the end -----------------------------------------------------------------------------------------------------------------------
@@ -709,13 +701,14 @@ def test_end():
     equal(execute(second, "return held[2]:close()"), "true", "and are closed")
 
 
-TESTS = [test_fields, test_where, test_writes, test_methods, test_stolen, test_reply, test_conn, test_fuzz, test_end]
+BRIDGED = os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables")
+TESTS = [test_fields, test_where, test_writes, test_route, test_methods, test_stolen, test_stolen_elsewhere, test_reply, test_conn, test_fuzz, test_end]
 if len(sys.argv) > 1:
     TESTS = [t for t in TESTS if t.__name__[5:] in sys.argv[1:]]
-plan(177 if len(sys.argv) == 1 else 0)
+plan(197 + BRIDGED if len(sys.argv) == 1 else 0)
 world()
 mac_b = router_mac()
 for test in TESTS:
-    errors_before = stats(name)["hook_errors"]
+    errors_before = raised()
     test()
 finished()

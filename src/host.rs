@@ -29,6 +29,7 @@ pub mod ctl {
 pub mod lua {
     pub mod memlib;
     pub mod packet;
+    pub mod netnames;
     pub mod text;
 }
 /// What only the user-space libraries have.

@@ -21,6 +21,7 @@ use kernel::prelude::*;
 pub mod alloc;
 mod attrs;
 mod code;
+mod context;
 mod ctl;
 mod data;
 mod error;

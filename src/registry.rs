@@ -6,10 +6,11 @@
 //! a name with a stack dump; in between only states that are alive are found. Looking up: any context.
 //! Making and ending: process context, may sleep.
 
+use crate::context::Origin;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::params;
-use crate::kapi::sync::{Class, Locked};
+use crate::kapi::sync::{self, Class, Locked};
 use crate::name::StateName;
 use crate::state::State;
 use crate::table::{Named, Table};
@@ -68,11 +69,12 @@ impl Registry {
         })
     }
 
-    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0.
+    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0;
+    /// with an interpreter for each processor, each of that limit, if `percpu`.
     ///
     /// Errors: [`Error::Invalid`] below `minalloc`, [`Error::Exists`], [`Error::TooMany`],
     /// [`Error::NoMemory`].
-    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64) -> Result<Arc<State>> {
+    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64, percpu: bool) -> Result<Arc<State>> {
         let limit = match maxalloc {
             Some(bytes) => usize::try_from(bytes).map_err(|_| Error::Invalid)?,
             None => params::defaultmaxalloc(),
@@ -80,9 +82,20 @@ impl Registry {
         if limit < params::minalloc() {
             return Err(Error::Invalid);
         }
+        self.create_by(name, limit, Origin::Task { percpu }, session)
+    }
+
+    /// The same for whoever makes it, with a limit in bytes.
+    pub fn create_by(
+        &self,
+        name: &StateName,
+        limit: usize,
+        maker: Origin<'_>,
+        session: u64,
+    ) -> Result<Arc<State>> {
         // Cheap refusals first; what counts is the insertion below.
         self.table.with(|table| may_add(table, name))?;
-        let state = State::new(name, limit)?;
+        let state = State::new(name, limit, maker)?;
         state.mark(session);
         // The table drops its handle outside of the lock when it refuses.
         let refused = self.table.with(|table| match may_add(table, name) {
@@ -103,20 +116,25 @@ impl Registry {
 
     /// Ends a state: cancels what runs in it and frees it. [`Error::NotFound`].
     pub fn destroy(&self, name: &StateName) -> Result {
-        let state = self.get(name)?;
-        if !state.condemn() {
-            return Err(Error::NotFound);
-        }
-        state.end();
-        self.forget(name);
-        Ok(())
+        if self.end(&*self.get(name)?) { Ok(()) } else { Err(Error::NotFound) }
     }
 
-    /// Ends all states; nobody makes new ones any more.
+    /// Ends a state; false when somebody else does so already.
+    pub fn end(&self, state: &State) -> bool {
+        if !state.condemn() {
+            return false;
+        }
+        state.end();
+        self.forget(state.name());
+        true
+    }
+
+    /// Ends all states; but for states nobody makes new ones any more.
     pub fn destroy_all(&self) {
         while let Some(name) = self.table.with(|table| table.iter().next().map(|handle| *handle.0.name())) {
             if self.destroy(&name).is_err() {
-                self.forget(&name);
+                // It is on its way, in or out.
+                sync::nap();
             }
         }
     }
@@ -147,7 +165,7 @@ impl Registry {
     pub fn list(&self) -> Result<Bytes> {
         let mut text = Bytes::new();
         self.for_each(|state| {
-            let (limit, used, _) = state.vm().memory();
+            let (limit, used) = state.memory();
             writeln!(text, "{} {} {}", state.name().as_str(), limit, used).map_err(|_| Error::NoMemory)
         })?;
         Ok(text)

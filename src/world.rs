@@ -16,6 +16,8 @@ use kernel::prelude::*;
 
 /// Side stacks of the executor at most: as many events as it handles at a time.
 const EXECUTOR_STACKS: usize = 16;
+/// Side stacks at most on which states are made. Scripts make states, too, and hold a stack of the others meanwhile.
+const MAKING_STACKS: usize = 4;
 
 /// The only [`World`].
 pub static WORLD: Global<World> = Global::new();
@@ -32,6 +34,9 @@ pub struct World {
     /// Those of the executor.
     #[pin]
     pub executor_stacks: Pool,
+    /// Those on which states are made.
+    #[pin]
+    pub making_stacks: Pool,
     /// The log.
     #[pin]
     pub log: Log,
@@ -50,18 +55,11 @@ impl World {
             registry <- registry,
             stacks <- Pool::new(params::stackcap()),
             executor_stacks <- Pool::new(EXECUTOR_STACKS),
+            making_stacks <- Pool::new(MAKING_STACKS),
             log <- log,
             ports <- Ports::new(),
             promised: AtomicUsize::new(0),
         }))
-    }
-
-    /// Promises a state so many bytes. [`Error::NoMemory`] when `totalmax` does not allow it. Any
-    /// context.
-    pub fn promise(&self, bytes: usize) -> Result<Promise> {
-        let promise = Promise(AtomicUsize::new(0));
-        promise.grow(self, bytes)?;
-        Ok(promise)
     }
 
     /// Lends so many bytes of `totalmax`, for [`World::give_back`]. [`Error::NoMemory`]. Any context.
@@ -81,6 +79,23 @@ impl World {
 pub struct Promise(AtomicUsize);
 
 impl Promise {
+    /// One of no bytes.
+    pub const fn none() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Takes so many bytes out of it, at most what it has. One caller at a time.
+    pub fn split(&self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes());
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        Self(AtomicUsize::new(bytes))
+    }
+
+    /// Adds another to it.
+    pub fn join(&self, other: Self) {
+        self.0.fetch_add(other.0.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// Its size in bytes.
     pub fn bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 /// Scripts that behave the same however often others use the state meanwhile.
 const CALM: &[&str] = &[
     "all", "clock", "coroutines", "debugging", "errors", "finalizers", "gc", "language", "memory_small",
-    "meta", "packages", "parser", "strings", "tables",
+    "meta", "packages", "parser", "strings", "tables", "transfer",
 ];
 
 /// Scripts small enough for a full collection at every allocation.
@@ -131,6 +131,7 @@ fn scripts_pass_with_a_collection_at_every_allocation() {
 fn every_allocation_may_fail() {
     succeed("check", "sweep", &paths(&["all"]));
     succeed("check", "sweep", &paths(&["memory_small"]));
+    succeed("check", "sweep", &paths(&["transfer"]));
 }
 
 #[test]
@@ -168,6 +169,7 @@ fn breaks_change_nothing() {
 fn every_break_may_end_the_script() {
     succeed("check", "kill", &paths(&["all"]));
     succeed("check", "kill", &paths(&["memory_small"]));
+    succeed("check", "kill", &paths(&["transfer"]));
 }
 
 #[test]

@@ -18,7 +18,9 @@ LUA_OWN := copy init mathbits numbers oslib package port print
 
 lua-objs := $(addprefix $(lua-stage)/lua/,$(addsuffix .o,$(LUA_CORE) $(LUA_LIBS)))
 lua-objs += $(addprefix $(lua-here)/,$(addsuffix .o,$(LUA_OWN)))
-lua-objs += $(addprefix src/lua/,coroutine.o file.o generation.o memlib.o mempack.o message.o netfilter.o operation.o packet.o packet_methods.o conn.o shim.o timer.o)
+lua-objs += $(addprefix src/lua/,buffer.o bytes.o context.o coroutine.o file.o generation.o memlib.o mempack.o \
+	message.o net.o netaddr.o netopt.o netsock.o netfilter.o operation.o receive.o packet.o packet_methods.o \
+	conn.o shared.o shim.o socket.o spawn.o strerror.o tcp.o tcpio.o tcpopt.o timer.o transfer.o)
 softfloat-objs := $(lua-here)/softfloat/libcalls.o
 setjmp-objs := $(lua-here)/arch/x86/setjmp.o
 

@@ -28,6 +28,17 @@ void lunatik_break(lua_State *L)
 		lunatik_ext(L)->timeup = 0;
 }
 
+/* Nothing on the host has such fields. */
+int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
+{
+	(void)L;
+	(void)contents;
+	(void)name;
+	(void)len;
+	(void)value;
+	return 0;
+}
+
 void lunatik_print_line(lua_State *L, const char *text, size_t len)
 {
 	(void)L;
@@ -59,6 +70,18 @@ size_t lunatik_gcmark(lua_State *L)
 {
 	(void)L;
 	return (size_t)-1 >> 1;
+}
+
+void lunatik_room(lua_State *L, size_t size)
+{
+	(void)size;
+	luai_poll(L);
+}
+
+int lunatik_forget(lua_State *L)
+{
+	(void)L;
+	return 0;
 }
 
 long long lunatik_time(void)
@@ -147,7 +170,10 @@ const struct lunatik_lib lunatik_libs[] = {
 	{ NULL, NULL },
 };
 
-const struct lunatik_lib lunatik_preloads[] = { { NULL, NULL } };
+const struct lunatik_lib lunatik_preloads[] = {
+	{ "transfer", host_open_transfer },
+	{ NULL, NULL },
+};
 
 /* The module has these from a Rust libm and from soft-float arithmetic. */
 double lunatik_sqrt(double x) { return sqrt(x); }
@@ -197,6 +223,14 @@ static double to_double(unsigned long long bits)
 
 unsigned long long lunatik_strtod(const char *s, char **end)
 {
+	const char *digits = s + strspn(s, " \t\n\v\f\r");
+
+	/* The C library also reads names. */
+	digits += *digits == '-' || *digits == '+';
+	if (*digits != '.' && (*digits < '0' || *digits > '9')) {
+		*end = (char *)s;
+		return 0;
+	}
 	return lunatik_bits(strtod(s, end));
 }
 

@@ -16,6 +16,9 @@ extern void (*host_on_print)(const char *line, size_t len);
 /* The folder that stands for that of the module files (package.h). */
 extern const char *host_modules;
 
+/* The library `transfer` (tests/lua/transfer.c). */
+int host_open_transfer(struct lua_State *L);
+
 /* Above 0: numbers print as "0", and take the C stack that the module's own conversion takes. */
 extern int host_plain_text;
 

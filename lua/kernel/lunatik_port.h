@@ -48,6 +48,11 @@ void lunatik_break(struct lua_State *L);
 #define luai_poll(L) \
 	do { if (luai_timeup(L)) lunatik_break(L); } while (0)
 
+/* The same before a block of `size` bytes is asked for, in a C function, so that there is room for a large one. */
+#define LUAI_LARGE	(128 * 1024)
+#define luai_room(L,size) \
+	do { if ((size) >= LUAI_LARGE) lunatik_room(L, size); } while (0)
+
 /* The same, once in `every` (a power of 2) values of a counter. */
 #define luai_pollat(L,count,every) \
 	do { if (((count) & ((every) - 1)) == (every) - 1) luai_poll(L); } while (0)
@@ -86,6 +91,12 @@ unsigned long long lunatik_random_seed(void);
 /* Bytes in use from which on the collector never pauses: near the state's memory limit. */
 size_t lunatik_gcmark(struct lua_State *L);
 
+/* The state is being closed, finalizers have run: true when its objects need not be freed one by one. */
+int lunatik_forget(struct lua_State *L);
+
+/* A chance to break, before a block of `size` bytes is asked for. */
+void lunatik_room(struct lua_State *L, size_t size);
+
 /* An address as scripts may see it: a keyed hash of `p`, never 0 for a pointer that is not NULL. */
 unsigned long lunatik_hash_ptr(const void *p);
 
@@ -113,6 +124,13 @@ extern const struct lunatik_lib lunatik_libs[];
  * package.preload has something else. It ends as the list above.
  */
 extern const struct lunatik_lib lunatik_preloads[];
+
+/*
+ * Reads the field of that name, a short string of `len` bytes, of a userdata that has 'hasfields' set; `contents` is its
+ * memory, `value` (a StkId) where the value goes. 1 when that was done. It may raise for want of memory, and collect garbage
+ * when it is done.
+ */
+int lunatik_getfield(struct lua_State *L, void *contents, const char *name, unsigned int len, void *value);
 
 /* ============================================================================================ }
  * {=== number text =========================================================================== */

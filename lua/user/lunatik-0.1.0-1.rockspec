@@ -16,6 +16,6 @@ build = {
 	type = "make",
 	build_target = "user",
 	install_target = "install-user",
-	build_variables = { CC = "$(CC)" },
+	build_variables = { CC = "$(CC)", CFLAGS = "$(CFLAGS)" },
 	install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)", LIBDIR = "$(LIBDIR)", BINDIR = "$(BINDIR)" },
 }

@@ -2,9 +2,8 @@
 """The longest time that Lua holds a state's lock, and with it keeps softirqs off its CPU, in what cannot give way anywhere.
 
 Each script attacks one builtin, in fresh states of three limits; what counts is `longest_hold_ns` of `stats`. Errors (the
-limit, mostly) are a script's own affair. Beside it: the slice. LUNATIK_BENCH_LIMITS=3 takes states of 64 MiB, too.
+limit, mostly) are a script's own affair. Beside it: the slice.
 """
-import os
 
 from lib import now, row, section
 import lunatik
@@ -27,7 +26,8 @@ ATTACKS = [
     ("string.format", 'local s = ("x"):rep(N * 2) for _ = 1, 4 do local p = string.format("%s", s) p = string.format("%q", s:sub(1, N // 2)) end'),
     ("string.byte, reverse, upper", 'local s = ("x"):rep(N * 2) s:reverse() s:upper() s:byte(1, math.min(#s, 200000))'),
     ("tostring of a huge string", 'local s = ("x"):rep(N * 2) print(#tostring(setmetatable({}, {__tostring = function() return s end})))'),
-    ("tonumber of a long text", 'local s = ("1"):rep(N * 2) tonumber(s) tonumber(s, 10) tonumber("0x" .. s)'),
+    ("tonumber of a long text", 'local s = ("1"):rep(N * 2) tonumber(s) tonumber(s, 10) tonumber("0x" .. s) tonumber("0x." .. s) '
+     'tonumber("0." .. s) tonumber(("0"):rep(N * 2)) tonumber((" "):rep(N * 2)) tonumber("1e" .. s) local n = s + 1'),
     ("table rehash", "local t = {} for i = 1, N // 8 do t[i] = i end local u = {} for i = 1, N // 16 do u[-i] = i end"),
     ("full collection", "local t = {} for i = 1, N // 20 do t[i] = {} end for _ = 1, 3 do collectgarbage() end"),
     ("chain of finalizers", "for _ = 1, N // 200 do setmetatable({}, {__gc = function(o) setmetatable({}, getmetatable(o)) end}) end collectgarbage()"),
@@ -47,17 +47,16 @@ def size(limit):
 
 def main(wanted):
     slice_ns = 1000 * int(lunatik.slurp(lunatik.PARAMETERS + "/slice_us"))
-    largest = LIMITS[:int(os.environ.get("LUNATIK_BENCH_LIMITS", 2))]
     section("Longest time with softirqs off", "held", "slice")
     for name, script in ATTACKS:
-        for limit in largest:
+        for limit in LIMITS:
             if wanted and not any(word in name for word in wanted):
                 continue
             state = lunatik.new_state(limit)
             lunatik.ask(state, "local N = %d %s" % (size(limit) // 10, script))
             row("%s, %s" % (name, limit), int(lunatik.stats(state)["longest_hold_ns"]), "ns", slice_ns)
             lunatik.ctl("destroy %s\n" % state)
-    for limit in largest:
+    for limit in LIMITS:
         if wanted and "destroy" not in wanted:
             continue
         state = lunatik.new_state(limit)

@@ -113,6 +113,7 @@ pub struct Heap<B: Backing = NoBacking> {
     runs: Runs,
     reserved: usize,
     outside: usize,
+    foreign: usize,
     wanted: usize,
     injection: lua_alloc::Injection,
     failed_limit: u64,
@@ -121,7 +122,7 @@ pub struct Heap<B: Backing = NoBacking> {
     backing: B,
 }
 
-const _: () = assert!(size_of::<Heap>() < 1024);
+const _: () = assert!(size_of::<Heap>() < 1088);
 
 // SAFETY: the pointers lead only into memory that the heap alone owns, and go with it.
 unsafe impl<B: Backing + Send> Send for Heap<B> {}
@@ -139,6 +140,7 @@ impl<B: Backing> Heap<B> {
             runs: Runs::new(),
             reserved: 0,
             outside: 0,
+            foreign: 0,
             wanted: 0,
             injection: lua_alloc::Injection::NONE,
             failed_limit: 0,
@@ -197,6 +199,10 @@ impl<B: Backing> Heap<B> {
     /// Takes back a segment with no block in it, if
     /// [`reserve_shortfall_with`](Self::reserve_shortfall_with)`(slack)` stays 0 without it.
     pub fn take_surplus_segment(&mut self, slack: usize) -> Option<(NonNull<u8>, usize)> {
+        // The only one is never without a block while there is a Lua state.
+        if self.segs.count() < 2 && self.used() > 0 {
+            return None;
+        }
         self.give_up_empty_chunks();
         let spare = self.runs.usable().checked_sub(self.needed(slack))?;
         let seg = self
@@ -204,6 +210,35 @@ impl<B: Backing> Heap<B> {
             .iter()
             .find(|&s| self.runs.is_whole(s) && Runs::share(s) <= spare)?;
         self.take(seg)
+    }
+
+    /// True when no block lies in the backing: then the segments hold all there is.
+    pub fn is_whole_in_segments(&self) -> bool {
+        self.outside == 0 && !self.each_block()
+    }
+
+    /// Takes back a segment with whatever is in it; when none is left, the heap is as a new one with its limit.
+    ///
+    /// # Safety
+    ///
+    /// No block of the heap is used any more, and none is freed; between the first call and the one that gives `None`
+    /// there is no other.
+    pub unsafe fn take_any_segment(&mut self) -> Option<(NonNull<u8>, usize)> {
+        let first = self.segs.iter().next();
+        match first {
+            Some(seg) => {
+                self.segs.remove(seg.base);
+                Some((seg.base, seg.len))
+            }
+            None => {
+                self.runs = Runs::new();
+                self.partial = [ptr::null_mut(); CLASSES + 1];
+                self.reserved = 0;
+                let used = self.meter.used();
+                self.meter.credit(used);
+                None
+            }
+        }
     }
 
     fn take(&mut self, seg: Segment) -> Option<(NonNull<u8>, usize)> {
@@ -217,7 +252,9 @@ impl<B: Backing> Heap<B> {
     /// Granules that blocks may take at worst until the limit is reached and `slack` bytes were
     /// freed: see [`reserve_shortfall_with`](Self::reserve_shortfall_with).
     fn needed(&self, slack: usize) -> usize {
-        let rest = self.meter.limit().saturating_sub(self.meter.used());
+        // What is foreign may be credited at any time.
+        let own = self.meter.used().saturating_sub(self.foreign);
+        let rest = self.meter.limit().saturating_sub(own);
         let rest = rest.saturating_add(slack);
         let bytes = rest
             .saturating_add(rest / 14)
@@ -265,6 +302,13 @@ impl<B: Backing> Heap<B> {
         self.wanted
     }
 
+    /// Says that a block of `size` bytes will be asked for; [`wanted`](Self::wanted) knows until it can be had.
+    pub fn want(&mut self, size: usize) {
+        if self.largest_free() < size {
+            self.wanted = self.wanted.max(size);
+        }
+    }
+
     // ---- the account ----------------------------------------------------------------------
 
     /// Bytes charged now: 0 exactly when every block was freed.
@@ -280,6 +324,24 @@ impl<B: Backing> Heap<B> {
     /// The limit in bytes.
     pub fn limit(&self) -> usize {
         self.meter.limit()
+    }
+
+    /// Charges `bytes` of memory that is not the heap's; false if the limit does not allow it.
+    #[must_use]
+    pub fn charge_foreign(&mut self, bytes: usize) -> bool {
+        let charged = self.meter.charge(bytes);
+        if charged {
+            self.foreign = self.foreign.wrapping_add(bytes);
+        } else {
+            self.failed_limit = self.failed_limit.wrapping_add(1);
+        }
+        charged
+    }
+
+    /// Takes back what [`charge_foreign`](Self::charge_foreign) charged.
+    pub fn credit_foreign(&mut self, bytes: usize) {
+        self.foreign = self.foreign.wrapping_sub(bytes);
+        self.meter.credit(bytes);
     }
 
     /// How many requests failed because of the limit.

@@ -49,7 +49,7 @@ pub(super) const TAIL: u8 = 0xfe;
 /// Runs up to this length have a bin for each length.
 const EXACT: usize = 16;
 /// Number of bins: one for each length below [`EXACT`], then four for each doubling.
-const BINS: usize = 56;
+const BINS: usize = 64;
 
 /// What a free run holds in its first bytes; its last four repeat `len`.
 struct Run {

@@ -30,6 +30,11 @@ impl Budget {
         other
     }
 
+    /// When what runs was seen to have begun, if `budget` and `period` are what [`Self::is_spent`] was given.
+    pub fn began(&self, budget: u64, period: u64) -> Option<u64> {
+        (self.deadline != 0).then(|| self.deadline.saturating_sub(budget.saturating_sub(period)).saturating_sub(period))
+    }
+
     /// The guard, which ticks each `period`, found it running at `now`: true when `budget` is spent.
     pub fn is_spent(&mut self, now: u64, budget: u64, period: u64) -> bool {
         if self.deadline == 0 {
@@ -51,6 +56,16 @@ mod tests {
         assert!(b.is_spent(5_900, 1_000, 100));
         b.reset();
         assert!(!b.is_spent(6_000, 1_000, 100));
+    }
+
+    #[test]
+    fn it_began_a_period_before_it_was_seen() {
+        let mut b = Budget::default();
+        assert_eq!(b.began(1_000, 100), None);
+        b.is_spent(5_000, 1_000, 100);
+        assert_eq!(b.began(1_000, 100), Some(4_900));
+        b.reset();
+        assert_eq!(b.began(1_000, 100), None);
     }
 
     #[test]

@@ -13,15 +13,20 @@
  * back what has not begun, and wait for what has: an operation must end by itself. An operation that a task
  * waits for (lunatik_op_run) stays idle as an event.
  *
- * Locks: the queue's, innermost, bottom halves off. Timers fire in softirq. The work item holds a
+ * A watch is an event that is due when its source fires, or at a deadline (watch.h). It is put to its source while it is
+ * idle, where it may fire before it is armed; the work item takes it from its source before it touches the event.
+ *
+ * Locks: the queue's, innermost, bottom halves off. Timers fire in softirq, sources where interrupts may be off. The work item holds a
  * reference to the state while it is queued or runs.
  */
 #include <linux/hrtimer.h>
 #include <linux/list.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "kapi.h"
+#include "queue.h"
+#include "watch.h"
 
 enum place { IDLE, ARMED, READY, RUNNING };
 
@@ -32,19 +37,8 @@ struct lunatik_event {
 	enum place place;
 	bool sleeper;			/* a waiting coroutine: `cancel` wakes it */
 	bool operation;			/* it lies in a struct lunatik_op */
+	bool watch;			/* it lies in a struct lunatik_watch */
 	bool cancelled;			/* disarmed too late: it is to be let go, not handled */
-};
-
-struct lunatik_queue {
-	spinlock_t lock;
-	struct list_head armed;
-	struct list_head parked;	/* armed without a timer, until called, one at a time */
-	struct lunatik_event *called;	/* it is on its way; nobody else is called until it has arrived */
-	struct list_head ready;
-	struct work_struct work;
-	void *state;
-	u32 closing;
-	bool collect;		/* garbage is to be collected */
 };
 
 /* An event comes first: the pointer to either is that to the other. */
@@ -55,13 +49,26 @@ struct lunatik_op {
 	void *data;
 };
 
+/* As above. Guarded by the queue's lock. */
+struct lunatik_watch {
+	struct lunatik_event event;
+	struct list_head link;		/* in its source, until it fires */
+	struct lunatik_source *source;	/* with a reference; NULL when it watches nothing */
+	u32 mask;
+	bool fired;
+};
+
+static struct lunatik_watch *watch_of(struct lunatik_event *event)
+{
+	return container_of(event, struct lunatik_watch, event);
+}
+
 size_t lunatik_event_size(void)
 {
 	return sizeof(struct lunatik_event);
 }
 
-/* Has the ready events handled. Under the queue's lock. */
-static void kick(struct lunatik_queue *queue)
+void lunatik_queue_kick(struct lunatik_queue *queue)
 {
 	if (queue->closing)
 		return;
@@ -89,7 +96,7 @@ static void make_ready(struct lunatik_event *event)
 	if (event->place == ARMED) {
 		list_move_tail(&event->link, &queue->ready);
 		event->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -108,12 +115,36 @@ static void run_op(struct work_struct *work)
 	make_ready(&op->event);
 }
 
-/* Waits until neither timer nor operation touches the event any more. Sleeps. */
+/* Takes a watch from its source. Under the queue's lock; the reference is the caller's to put, after it. */
+static struct lunatik_source *unwatch(struct lunatik_watch *watch)
+{
+	struct lunatik_source *source = watch->source;
+
+	list_del_init(&watch->link);
+	watch->source = NULL;
+	return source;
+}
+
+static void put_source(struct lunatik_source *source)
+{
+	if (source)
+		source->put(source);
+}
+
+/* Waits until neither timer nor operation nor source touches the event any more. Sleeps. */
 static void settle(struct lunatik_event *event)
 {
 	hrtimer_cancel(&event->timer);
 	if (event->operation)
 		cancel_work_sync(&container_of(event, struct lunatik_op, event)->work);
+	if (event->watch) {
+		struct lunatik_source *source;
+
+		spin_lock_bh(&event->queue->lock);
+		source = unwatch(watch_of(event));
+		spin_unlock_bh(&event->queue->lock);
+		put_source(source);
+	}
 }
 
 /* Makes an idle event in the memory given. */
@@ -125,6 +156,7 @@ void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue
 	event->place = IDLE;
 	event->sleeper = sleeper;
 	event->operation = false;
+	event->watch = false;
 	event->cancelled = false;
 }
 
@@ -145,11 +177,18 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 	op->data = data;
 }
 
-/* Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. */
+/*
+ * Has an idle operation done and waits for it. The caller keeps its memory. Sleeps. A work item has the kernel's own
+ * credentials and does it itself: one that waits for another could take its place in the workqueue.
+ */
 void lunatik_op_run(struct lunatik_event *event)
 {
 	struct lunatik_op *op = container_of(event, struct lunatik_op, event);
 
+	if (current->flags & PF_WQ_WORKER) {
+		op->run(op->data);
+		return;
+	}
 	queue_work(lunatik_workqueue(), &op->work);
 	flush_work(&op->work);
 }
@@ -171,7 +210,10 @@ bool lunatik_op_start(struct lunatik_event *event)
 	return open;
 }
 
-/* Arms an idle or running event. Under the state's lock; false when the state is closing. */
+/*
+ * Arms an idle or running event; 0: it is due, LUNATIK_NEVER: not by itself. Under the state's lock; false when the state
+ * is closing.
+ */
 bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
 {
 	struct lunatik_queue *queue = event->queue;
@@ -180,9 +222,13 @@ bool lunatik_event_arm(struct lunatik_event *event, u64 ns)
 	spin_lock_bh(&queue->lock);
 	open = !queue->closing;
 	if (open) {
-		list_add_tail(&event->link, &queue->armed);
-		event->place = ARMED;
-		hrtimer_start_range_ns(&event->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)), 0, HRTIMER_MODE_REL_SOFT);
+		list_add_tail(&event->link, ns ? &queue->armed : &queue->ready);
+		event->place = ns ? ARMED : READY;
+		if (ns == 0)
+			lunatik_queue_kick(queue);
+		else if (ns != LUNATIK_NEVER)
+			hrtimer_start_range_ns(&event->timer, ns_to_ktime(min_t(u64, ns, KTIME_MAX)), 0,
+					       HRTIMER_MODE_REL_SOFT);
 	}
 	spin_unlock_bh(&queue->lock);
 	return open;
@@ -204,6 +250,144 @@ bool lunatik_event_park(struct lunatik_event *event, bool first)
 	return open;
 }
 
+/* --- watches --- */
+
+size_t lunatik_watch_size(void)
+{
+	return sizeof(struct lunatik_watch);
+}
+
+/* Makes an idle watch, of nothing yet, in the memory given. */
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue)
+{
+	struct lunatik_watch *watch = watch_of(event);
+
+	lunatik_event_init(event, queue, true);
+	event->watch = true;
+	INIT_LIST_HEAD(&watch->link);
+	watch->source = NULL;
+	watch->mask = 0;
+	watch->fired = false;
+}
+
+void lunatik_source_init(struct lunatik_source *source, struct lunatik_queue *queue,
+			 void (*put)(struct lunatik_source *source))
+{
+	source->queue = queue;
+	INIT_LIST_HEAD(&source->watches);
+	source->put = put;
+}
+
+/*
+ * Has an idle watch fire when `source` does so with a bit of `mask`; behind the others or before them. It takes over a
+ * reference to the source, and lunatik_watch_arm must follow. What the source is asked after this, to be sure that
+ * nothing was missed, is asked in order. Process context.
+ */
+void lunatik_watch_add(struct lunatik_event *event, struct lunatik_source *source, u32 mask, bool first)
+{
+	struct lunatik_watch *watch = watch_of(event);
+
+	spin_lock_bh(&source->queue->lock);
+	watch->source = source;
+	watch->mask = mask;
+	watch->fired = false;
+	list_add(&watch->link, first ? &source->watches : source->watches.prev);
+	spin_unlock_bh(&source->queue->lock);
+	/* Pairs with the barrier in fire(). */
+	smp_mb();
+}
+
+/*
+ * Arms an idle watch until `deadline`, in nanoseconds of the monotonic clock, U64_MAX for none; one that has fired is due
+ * at once. Under the state's lock; false when the state is closing, and then it watches nothing any more.
+ */
+bool lunatik_watch_arm(struct lunatik_event *event, u64 deadline)
+{
+	struct lunatik_watch *watch = watch_of(event);
+	struct lunatik_queue *queue = event->queue;
+	struct lunatik_source *source = NULL;
+	bool open;
+
+	spin_lock_bh(&queue->lock);
+	open = !queue->closing;
+	if (!open) {
+		source = unwatch(watch);
+	} else if (watch->fired) {
+		list_add_tail(&event->link, &queue->ready);
+		event->place = READY;
+		lunatik_queue_kick(queue);
+	} else {
+		list_add_tail(&event->link, &queue->armed);
+		event->place = ARMED;
+		if (deadline != U64_MAX)
+			hrtimer_start_range_ns(&event->timer, ns_to_ktime(min_t(u64, deadline, KTIME_MAX)), 0,
+					       HRTIMER_MODE_ABS_SOFT);
+	}
+	spin_unlock_bh(&queue->lock);
+	put_source(source);
+	return open;
+}
+
+/* True when a watch waits there for a bit of `mask`. */
+bool lunatik_source_is_watched(struct lunatik_source *source, u32 mask)
+{
+	struct lunatik_watch *watch;
+	bool found = false;
+	unsigned long flags;
+
+	if (list_empty(&source->watches))
+		return false;
+	spin_lock_irqsave(&source->queue->lock, flags);
+	list_for_each_entry(watch, &source->watches, link) {
+		found = watch->mask & mask;
+		if (found)
+			break;
+	}
+	spin_unlock_irqrestore(&source->queue->lock, flags);
+	return found;
+}
+
+static void fire(struct lunatik_source *source, u32 mask, bool all)
+{
+	struct lunatik_queue *queue = source->queue;
+	struct lunatik_watch *watch, *next;
+	unsigned long flags;
+
+	/* Either this sees the watch, or who added it sees what this is about. */
+	smp_mb();
+	if (list_empty(&source->watches))
+		return;
+	spin_lock_irqsave(&queue->lock, flags);
+	list_for_each_entry_safe(watch, next, &source->watches, link) {
+		if (!(watch->mask & mask))
+			continue;
+		list_del_init(&watch->link);
+		watch->fired = true;
+		if (watch->event.place == ARMED) {
+			expire(&watch->event);
+			lunatik_queue_kick(queue);
+		}
+		mask &= all ? mask : ~watch->mask;
+		if (!mask)
+			break;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/* Fires the first watch of each bit of `mask`. */
+void lunatik_source_fire(struct lunatik_source *source, u32 mask)
+{
+	fire(source, mask, false);
+}
+
+/* Fires all watches. */
+void lunatik_source_fire_all(struct lunatik_source *source)
+{
+	fire(source, U32_MAX, true);
+}
+
+/* --- the queue --- */
+
 /* Has the first of the parked events handled, unless one is on its way. Any context. */
 void lunatik_queue_call(struct lunatik_queue *queue)
 {
@@ -212,7 +396,7 @@ void lunatik_queue_call(struct lunatik_queue *queue)
 		queue->called = list_first_entry(&queue->parked, struct lunatik_event, link);
 		list_move_tail(&queue->called->link, &queue->ready);
 		queue->called->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -252,7 +436,7 @@ bool lunatik_event_disarm(struct lunatik_event *event)
 		/* It fires on another CPU and waits for our lock. */
 		list_add_tail(&event->link, &queue->ready);
 		event->place = READY;
-		kick(queue);
+		lunatik_queue_kick(queue);
 		fallthrough;
 	case READY:
 	case RUNNING:
@@ -263,6 +447,25 @@ bool lunatik_event_disarm(struct lunatik_event *event)
 	return idle;
 }
 
+/*
+ * Takes an event that waits from the executor. Under the state's lock. True when it is idle now; false when it is due,
+ * or about to be: then its turn comes as though nobody had tried.
+ */
+bool lunatik_event_claim(struct lunatik_event *event)
+{
+	struct lunatik_queue *queue = event->queue;
+	bool claimed = false;
+
+	spin_lock_bh(&queue->lock);
+	if (event->place == ARMED && hrtimer_try_to_cancel(&event->timer) >= 0) {
+		list_del_init(&event->link);
+		event->place = IDLE;
+		claimed = true;
+	}
+	spin_unlock_bh(&queue->lock);
+	return claimed;
+}
+
 /* Makes an armed event due now. Under the state's lock. */
 void lunatik_event_expire(struct lunatik_event *event)
 {
@@ -271,7 +474,7 @@ void lunatik_event_expire(struct lunatik_event *event)
 	spin_lock_bh(&queue->lock);
 	if (event->place == ARMED) {
 		expire(event);
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -299,6 +502,7 @@ static void handle_events(struct work_struct *work)
 	struct lunatik_queue *queue = container_of(work, struct lunatik_queue, work);
 
 	for (;;) {
+		struct lunatik_letter *letter = NULL, *start = NULL;
 		struct lunatik_event *event;
 		bool collect;
 		u32 mark;
@@ -306,7 +510,7 @@ static void handle_events(struct work_struct *work)
 		cond_resched();
 		lunatik_sleep_out_suspend(&queue->closing, 0);
 		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
-		mark = lunatik_state_mark(queue->state);
+		mark = lunatik_state_mark(queue->state, queue->interpreter);
 		spin_lock_bh(&queue->lock);
 		collect = !queue->closing && queue->collect;
 		queue->collect = false;
@@ -315,15 +519,26 @@ static void handle_events(struct work_struct *work)
 			list_del_init(&event->link);
 			event->place = RUNNING;
 		}
+		if (!queue->closing) {
+			start = lunatik_letters_start(queue);
+			/* A context has begun before it gets a letter. */
+			if (!start)
+				letter = lunatik_letters_next(queue);
+		}
 		spin_unlock_bh(&queue->lock);
 		if (collect)
-			lunatik_state_collect(queue->state, mark);
-		if (!event && !collect)
+			lunatik_state_collect(queue->state, queue->interpreter, mark);
+		if (start)
+			lunatik_state_start(queue->state, start, mark);
+		if (event) {
+			settle(event);
+			lunatik_state_event(queue->state, queue->interpreter, event, mark);
+		}
+		if (letter)
+			lunatik_state_letter(queue->state, queue->interpreter, letter, mark);
+		lunatik_letters_look(queue);
+		if (!event && !collect && !start && !letter)
 			break;
-		if (!event)
-			continue;
-		settle(event);
-		lunatik_state_event(queue->state, event, mark);
 	}
 	lunatik_state_put(queue->state);
 }
@@ -334,7 +549,7 @@ void lunatik_queue_collect(struct lunatik_queue *queue)
 	spin_lock_bh(&queue->lock);
 	if (!queue->collect) {
 		queue->collect = true;
-		kick(queue);
+		lunatik_queue_kick(queue);
 	}
 	spin_unlock_bh(&queue->lock);
 }
@@ -354,7 +569,7 @@ void lunatik_queue_wake(struct lunatik_queue *queue)
 		event->place = READY;
 	list_splice_tail_init(&queue->parked, &queue->ready);
 	if (!list_empty(&queue->ready))
-		kick(queue);
+		lunatik_queue_kick(queue);
 	spin_unlock_bh(&queue->lock);
 	lunatik_wake_from_suspend();
 }
@@ -390,8 +605,12 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 	}
 }
 
-/* NULL when memory is out. Process context. */
-struct lunatik_queue *lunatik_queue_new(void *state)
+/*
+ * The queue of one of a state's interpreters, with the state's name and a handle of its own; made by the state of handle
+ * `parent`, or 0; `context` when it ends by itself. NULL when memory is out. Process context.
+ */
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
+					bool context)
 {
 	struct lunatik_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 
@@ -403,11 +622,25 @@ struct lunatik_queue *lunatik_queue_new(void *state)
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_WORK(&queue->work, handle_events);
 	queue->state = state;
+	queue->interpreter = interpreter;
+	queue->handle = handle;
+	queue->parent = parent;
+	queue->context = context;
+	strscpy(queue->name, name, sizeof(queue->name));
+	if (lunatik_letters_init(queue)) {
+		kfree(queue);
+		return NULL;
+	}
 	return queue;
 }
 
-/* Nothing is queued. */
-void lunatik_queue_free(struct lunatik_queue *queue)
+/* Keeps the queue's memory, by a reference to its state; gives it back, in process context if it may be the last. */
+void lunatik_queue_get(struct lunatik_queue *queue)
 {
-	kfree(queue);
+	lunatik_state_get(queue->state);
+}
+
+void lunatik_queue_put(struct lunatik_queue *queue)
+{
+	lunatik_state_put(queue->state);
 }

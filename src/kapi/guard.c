@@ -2,9 +2,10 @@
 /*
  * The guard: a timer a CPU that sets a flag when the same Lua code has run there for a whole period.
  *
- * It is armed lazily: an entry into Lua only writes two words; the timer runs on while Lua runs and
- * stops itself once it finds none. An entry that began just after a tick is flagged by the second
- * tick after it, so the flag comes between one and two periods after the entry. No clock is read.
+ * It is armed lazily: an entry into Lua only writes two words; the timer runs on while Lua runs, and stops itself
+ * once nothing was entered for a whole period, so that packets by the thousand do not arm it one by one. An entry
+ * that began just after a tick is flagged by the second tick after it, so the flag comes between one and two periods
+ * after the entry. No clock is read.
  *
  * Context: enter and leave with bottom halves off, on one CPU; the timer itself in hard interrupt of
  * the same CPU. That is why plain per-CPU words do.
@@ -31,12 +32,13 @@ static enum hrtimer_restart guard_tick(struct hrtimer *timer)
 	struct guard *guard = container_of(timer, struct guard, timer);
 	int *flag = READ_ONCE(guard->flag);
 
-	if (!flag) {
-		WRITE_ONCE(guard->armed, false);
-		return HRTIMER_NORESTART;
-	}
-	if (guard->seen == guard->entries)
+	if (guard->seen == guard->entries) {
+		if (!flag) {
+			WRITE_ONCE(guard->armed, false);
+			return HRTIMER_NORESTART;
+		}
 		WRITE_ONCE(*flag, 1);
+	}
 	guard->seen = guard->entries;
 	hrtimer_forward_now(timer, period);
 	return HRTIMER_RESTART;

@@ -19,7 +19,7 @@ struct wait_queue_head;
 /* --- params.c: module parameters, all readable under /sys/module/lunatik/parameters ---------- */
 
 extern unsigned int lunatik_maxstates, lunatik_defaultmaxalloc, lunatik_minalloc, lunatik_scriptmax;
-extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes;
+extern unsigned int lunatik_slice_us, lunatik_hookbudget_us, lunatik_stackcap, lunatik_queuebytes, lunatik_maxsockets;
 extern unsigned long lunatik_totalmax;
 bool lunatik_each_block(void);
 unsigned long lunatik_ram_pages(void);
@@ -161,7 +161,10 @@ struct lunatik_queue;
 size_t lunatik_event_size(void);
 void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, bool sleeper);
 bool lunatik_event_arm(struct lunatik_event *event, u64 ns);
+/* A time that never comes. */
+#define LUNATIK_NEVER (~0ULL)
 bool lunatik_event_disarm(struct lunatik_event *event);
+bool lunatik_event_claim(struct lunatik_event *event);
 bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
@@ -170,21 +173,45 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 bool lunatik_op_start(struct lunatik_event *event);
 void lunatik_op_run(struct lunatik_event *event);
 bool lunatik_event_park(struct lunatik_event *event, bool first);
-struct lunatik_queue *lunatik_queue_new(void *state);
+size_t lunatik_watch_size(void);
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
+bool lunatik_watch_arm(struct lunatik_event *event, u64 deadline);
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter, const char *name, u64 handle, u64 parent,
+					bool context);
 void lunatik_queue_collect(struct lunatik_queue *queue);
 void lunatik_queue_call(struct lunatik_queue *queue);
 bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
 void lunatik_queue_wake(struct lunatik_queue *queue);
 void lunatik_queue_stop(struct lunatik_queue *queue);
 void lunatik_queue_drain(struct lunatik_queue *queue);
+void lunatik_queue_get(struct lunatik_queue *queue);
+void lunatik_queue_put(struct lunatik_queue *queue);
+
+/* --- letters.c, beside what src/lua/letter.h says -------------------------------------------------- */
+
+struct lunatik_letter;
+u64 lunatik_handle_new(void);
+void *lunatik_handle_state(u64 handle);
+void lunatik_queue_open(struct lunatik_queue *queue);
+void lunatik_queue_begin(struct lunatik_queue *queue, struct lunatik_letter *letter);
+void lunatik_queue_look(struct lunatik_queue *queue);
+void lunatik_queue_purge(struct lunatik_queue *queue);
 void lunatik_queue_free(struct lunatik_queue *queue);
 
+/* Rust's: a letter came; what a context begins with. Process context, from the state's work item. */
+void lunatik_state_letter(void *state, unsigned int interpreter, struct lunatik_letter *letter, u32 mark);
+void lunatik_state_start(void *state, struct lunatik_letter *letter, u32 mark);
+/* Rust's: true when nothing is pending in a state. */
+bool lunatik_state_is_over(void *state);
+/* Rust's: ends a state, unless that is done already. Process context. */
+void lunatik_state_end(void *state);
+
 /* Rust's: one event of a state is due. Process context. */
-void lunatik_state_event(void *state, struct lunatik_event *event, u32 mark);
+void lunatik_state_event(void *state, unsigned int interpreter, struct lunatik_event *event, u32 mark);
 /* Rust's: garbage is to be collected. Process context. */
-void lunatik_state_collect(void *state, u32 mark);
-/* Rust's: counts the cancellations of a state. */
-u32 lunatik_state_mark(void *state);
+void lunatik_state_collect(void *state, unsigned int interpreter, u32 mark);
+/* Rust's: counts the cancellations of a state's interpreter. */
+u32 lunatik_state_mark(void *state, unsigned int interpreter);
 /* Rust's: one reference more. Any context. */
 void lunatik_state_get(void *state);
 /* Rust's: takes a part of `totalmax`, in bytes, if there is as much; gives it back. Any context. */
@@ -198,7 +225,7 @@ struct workqueue_struct *lunatik_workqueue(void);
 struct lunatik_netns;
 int lunatik_netns_init(void);
 void lunatik_netns_exit(void);
-struct lunatik_netns *lunatik_netns_new(void);
+struct lunatik_netns *lunatik_netns_new(struct lunatik_netns *from);
 void lunatik_netns_close(struct lunatik_netns *netns);
 void lunatik_netns_free(struct lunatik_netns *netns);
 
@@ -206,6 +233,18 @@ void lunatik_netns_free(struct lunatik_netns *netns);
 
 int lunatik_netfilter_init(void);
 void lunatik_netfilter_exit(void);
+
+/* --- shared.c ------------------------------------------------------------------------------------ */
+
+#define LUNATIK_COUNTER_NAME	48	/* bytes of a counter's name at most, as in shim.h */
+struct lunatik_shared;
+struct lunatik_counter;
+struct lunatik_shared *lunatik_shared_new(unsigned int interpreters);
+void lunatik_shared_free(struct lunatik_shared *shared);
+struct lunatik_counter *lunatik_shared_counter(struct lunatik_shared *shared, const char *name, size_t len, int *full);
+void lunatik_counter_add(struct lunatik_counter *counter, unsigned int interpreter, long long n);
+long long lunatik_counter_sum(const struct lunatik_counter *counter);
+unsigned int lunatik_online_cpus(void);
 
 /* --- guard.c ----------------------------------------------------------------------------------- */
 
@@ -228,7 +267,8 @@ void *lunatik_stack_alloc(size_t size);
 void *lunatik_block_alloc(size_t size);
 void lunatik_block_free(void *block);
 void *lunatik_segment_alloc(size_t size);
-void lunatik_segment_free(void *segment);
+void lunatik_segment_free(void *segment, size_t size);
+void lunatik_segments_exit(void);
 void lunatik_stack_free(void *stack);
 void lunatik_stack_look(const void *stack, size_t size);
 void *lunatik_cpu_stack_take(void);

@@ -27,7 +27,9 @@ struct lunatik_netns {
 	spinlock_t lock;
 	struct net *net;		/* no reference; NULL when it is gone or the state ends */
 	struct list_head members;
-	unsigned int leaving;		/* members that a work item has leave */
+	unsigned int leaving;		/* members that leave one by one */
+	unsigned int sockets;		/* open in the state */
+	unsigned int handle;		/* of the last socket */
 	wait_queue_head_t left;
 	struct list_head link;		/* in `all` */
 };
@@ -75,19 +77,25 @@ bool lunatik_member_join(struct lunatik_member *member, struct lunatik_netns *ne
 	return open;
 }
 
-static void retire(struct work_struct *work)
+/* Has a member leave that is out of the list, and counts among those that do. Sleeps. */
+static void leave(struct lunatik_member *member)
 {
-	struct lunatik_member *member = container_of(work, struct lunatik_member, work);
 	struct lunatik_netns *netns = member->netns;
 
 	member->ops->leave(member);
-	synchronize_rcu();
+	if (!member->ops->counted)
+		synchronize_rcu();
 	lunatik_member_put(member);
 	spin_lock_bh(&netns->lock);
 	/* Under the lock: who waits frees the namespace. */
 	if (--netns->leaving == 0)
 		wake_up_all(&netns->left);
 	spin_unlock_bh(&netns->lock);
+}
+
+static void retire(struct work_struct *work)
+{
+	leave(container_of(work, struct lunatik_member, work));
 }
 
 /*
@@ -112,10 +120,52 @@ bool lunatik_member_retire(struct lunatik_member *member)
 	return was;
 }
 
+/* The same here and now. Sleeps. */
+bool lunatik_member_leave(struct lunatik_member *member)
+{
+	struct lunatik_netns *netns = member->netns;
+	bool was;
+
+	spin_lock_bh(&netns->lock);
+	was = !list_empty(&member->link);
+	if (was) {
+		list_del_init(&member->link);
+		netns->leaving++;
+	}
+	spin_unlock_bh(&netns->lock);
+	if (was)
+		leave(member);
+	return was;
+}
+
+/* One more open socket: its number, or -EMFILE. Any context but hard interrupt. */
+int lunatik_netns_take_socket(struct lunatik_netns *netns)
+{
+	int handle = -EMFILE;
+
+	spin_lock_bh(&netns->lock);
+	if (netns->sockets < lunatik_maxsockets) {
+		netns->sockets++;
+		netns->handle = netns->handle == INT_MAX ? 1 : netns->handle + 1;
+		handle = netns->handle;
+	}
+	spin_unlock_bh(&netns->lock);
+	return handle;
+}
+
+/* One less. */
+void lunatik_netns_give_socket(struct lunatik_netns *netns)
+{
+	spin_lock_bh(&netns->lock);
+	netns->sockets--;
+	spin_unlock_bh(&netns->lock);
+}
+
 /* Nobody joins from now on; all members leave. Sleeps. */
 static void close_members(struct lunatik_netns *netns)
 {
 	struct lunatik_member *member, *next;
+	bool counted = true;
 	LIST_HEAD(members);
 
 	spin_lock_bh(&netns->lock);
@@ -127,9 +177,11 @@ static void close_members(struct lunatik_netns *netns)
 		list_add_tail(&member->away, &members);
 	}
 	spin_unlock_bh(&netns->lock);
-	list_for_each_entry(member, &members, away)
+	list_for_each_entry(member, &members, away) {
 		member->ops->leave(member);
-	if (!list_empty(&members))
+		counted &= member->ops->counted;
+	}
+	if (!counted)
 		synchronize_rcu();
 	list_for_each_entry_safe(member, next, &members, away)
 		lunatik_member_put(member);
@@ -139,8 +191,11 @@ static void close_members(struct lunatik_netns *netns)
 	spin_unlock_bh(&netns->lock);
 }
 
-/* The namespace of the current task, for a state that it makes; NULL when memory is out. Process context. */
-struct lunatik_netns *lunatik_netns_new(void)
+/*
+ * The namespace of another state, or without one that of the current task, for a state that it makes; NULL when memory
+ * is out. Process context.
+ */
+struct lunatik_netns *lunatik_netns_new(struct lunatik_netns *from)
 {
 	struct lunatik_netns *netns = kzalloc(sizeof(*netns), GFP_KERNEL_ACCOUNT);
 
@@ -149,8 +204,12 @@ struct lunatik_netns *lunatik_netns_new(void)
 	lunatik_spin_init(&netns->lock, LUNATIK_LOCK_QUEUE);
 	INIT_LIST_HEAD(&netns->members);
 	init_waitqueue_head(&netns->left);
-	netns->net = current->nsproxy ? current->nsproxy->net_ns : &init_net;
 	mutex_lock(&all_lock);
+	/* In the list, under the lock, it is not gone; one that is not there is ending. */
+	if (from)
+		netns->net = list_empty(&from->link) ? NULL : READ_ONCE(from->net);
+	else
+		netns->net = current->nsproxy ? current->nsproxy->net_ns : &init_net;
 	list_add_tail(&netns->link, &all);
 	mutex_unlock(&all_lock);
 	return netns;

@@ -19,6 +19,8 @@ struct lunatik_member_ops {
 	void (*leave)(struct lunatik_member *member);
 	/* The last reference is gone, a grace period of RCU after `leave`. Must not sleep. */
 	void (*free)(struct lunatik_member *member);
+	/* Nobody uses it without a reference: there is no grace period. */
+	bool counted;
 };
 
 struct lunatik_member {
@@ -34,6 +36,9 @@ void lunatik_member_get(struct lunatik_member *member);
 void lunatik_member_put(struct lunatik_member *member);
 bool lunatik_member_join(struct lunatik_member *member, struct lunatik_netns *netns);
 bool lunatik_member_retire(struct lunatik_member *member);
+bool lunatik_member_leave(struct lunatik_member *member);
 struct net *lunatik_netns_get(struct lunatik_netns *netns);
+int lunatik_netns_take_socket(struct lunatik_netns *netns);
+void lunatik_netns_give_socket(struct lunatik_netns *netns);
 
 #endif

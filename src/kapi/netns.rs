@@ -11,12 +11,12 @@ extern "C" {
     fn lunatik_netns_exit();
     fn lunatik_netfilter_init() -> c_int;
     fn lunatik_netfilter_exit();
-    fn lunatik_netns_new() -> *mut c_void;
+    fn lunatik_netns_new(from: *mut c_void) -> *mut c_void;
     fn lunatik_netns_close(netns: *mut c_void);
     fn lunatik_netns_free(netns: *mut c_void);
 }
 
-/// That of the task that made the state; unset until then.
+/// That of the task or the state that made the state; unset until then.
 pub struct Netns(AtomicPtr<c_void>);
 
 impl Netns {
@@ -25,10 +25,11 @@ impl Netns {
         Self(AtomicPtr::new(core::ptr::null_mut()))
     }
 
-    /// Takes that of the current task. Process context, once; [`Error::NoMemory`].
-    pub fn make(&self) -> Result {
-        // SAFETY: Process context.
-        let netns = unsafe { lunatik_netns_new() };
+    /// Takes that of another state, or of the current task. Process context, once; [`Error::NoMemory`].
+    pub fn make(&self, from: Option<&Self>) -> Result {
+        let from = from.map_or(core::ptr::null_mut(), Self::as_ptr);
+        // SAFETY: Process context; `from` lives as long as the borrow.
+        let netns = unsafe { lunatik_netns_new(from) };
         self.0.store(netns, Ordering::Release);
         if netns.is_null() { Err(Error::NoMemory) } else { Ok(()) }
     }

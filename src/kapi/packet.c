@@ -565,7 +565,7 @@ static int write_tos(struct lunatik_packet *p, u8 value)
 	return 0;
 }
 
-int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_write what, unsigned int value, const unsigned char *bytes)
+int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_packet_write what, unsigned int value, const unsigned char *bytes)
 {
 	static const unsigned int needs[] = {
 		[LUNATIK_WRITE_SADDR] = LUNATIK_HAS_IP,

@@ -25,6 +25,7 @@ LUNATIK_PARAM(slice_us, unsigned int, uint, 200, "longest time a script runs bef
 LUNATIK_PARAM(hookbudget_us, unsigned int, uint, 1000, "time budget of what cannot be sliced, in microseconds (1000)");
 LUNATIK_PARAM(hookmaxalloc, unsigned int, uint, 1 << 20, "a state with a larger memory limit has no hooks, in bytes (1048576)");
 LUNATIK_PARAM(queuebytes, unsigned int, uint, 128 << 10, "bytes that a queue of messages holds (131072)");
+LUNATIK_PARAM(maxsockets, unsigned int, uint, 16384, "open sockets of a state at most (16384)");
 LUNATIK_PARAM(stackcap, unsigned int, uint, 64, "C stacks for scripts at most; further scripts wait (64)");
 
 static unsigned int lunatik_statenamemax = 63;

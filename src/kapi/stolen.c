@@ -206,6 +206,25 @@ static void work_on(struct work_struct *work)
 	lunatik_member_put(&store->member);
 }
 
+/* Makes a clone keep what it refers to, and nothing that is a device's. 0 or a negative errno. */
+static int hold(struct sk_buff *skb, u8 pf)
+{
+	struct dst_entry *dst = skb_dst(skb);
+
+	skb->dev = NULL;
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	/* A bridge's packet on its way through the hooks of IP: its route is a part of the bridge, and so is the way on. */
+	if (dst && dst->flags & DST_FAKE_RTABLE) {
+		skb_dst_drop(skb);
+		dst = NULL;
+		if (pf != NFPROTO_BRIDGE)
+			return -EOPNOTSUPP;
+	}
+	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
+#endif
+	return dst && !skb_dst_force(skb) ? -EHOSTUNREACH : 0;
+}
+
 int lunatik_stolen_take(struct lunatik_packet *p)
 {
 	const struct nf_hook_state *hook = p->hook;
@@ -231,11 +250,9 @@ int lunatik_stolen_take(struct lunatik_packet *p)
 	};
 	stolen->okfn = hook->okfn;
 	stolen->skb = skb_clone(skb, GFP_ATOMIC);
-	err = -ENOMEM;
-	if (stolen->skb) {
-		stolen->skb->dev = NULL;
-		err = skb_dst(stolen->skb) && !skb_dst_force(stolen->skb) ? -EHOSTUNREACH : enter(p->store, stolen, &((struct lunatik_store *)p->store)->held);
-	}
+	err = stolen->skb ? hold(stolen->skb, hook->pf) : -ENOMEM;
+	if (!err)
+		err = enter(p->store, stolen, &((struct lunatik_store *)p->store)->held);
 	if (err) {
 		/* A clone of what the caller has: nothing is freed with it but itself. */
 		kfree_skb(stolen->skb);

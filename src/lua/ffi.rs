@@ -29,9 +29,14 @@ pub struct RawVm {
     pub main: *mut LuaState,
     pub aux: *mut LuaState,
     pub top: *mut LuaState,
+    pub spare: *mut LuaState,
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,
+    pub contexts: *mut c_void,
+    pub shared: *mut c_void,
+    pub interpreter: c_uint,
+    pub interpreters: c_uint,
     pub timers: i64,
     pub handling: i64,
     pub staging: *mut LuaState,
@@ -41,7 +46,6 @@ pub struct RawVm {
     pub replaced: c_uint,
     pub replaces: i64,
     pub hooks: *mut c_void,
-    pub run: *mut RawPacketRun,
     pub packets: *mut LuaState,
     pub functions: i64,
     pub packet_meta: *mut c_void,
@@ -87,6 +91,8 @@ pub struct RawPacketRun {
     pub skb: *mut c_void,
     pub state: *const c_void,
     pub handle: *mut c_void,
+    pub slot: c_int,
+    pub pressed: c_int,
     pub verdict: c_uint,
     pub failed: c_uint,
 }
@@ -95,7 +101,6 @@ pub struct RawPacketRun {
 pub mod verdict {
     use core::ffi::c_uint;
     pub const DROP: c_uint = 0;
-    pub const ACCEPT: c_uint = 1;
 }
 
 /// `enum lunatik_why`
@@ -132,6 +137,10 @@ extern "C" {
     pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
     pub fn lunatik_packet_run(vm: *mut RawVm, run: *mut RawPacketRun);
     pub fn lunatik_collect(thread: *mut LuaState);
+    pub fn lunatik_generation_settle(vm: *mut RawVm, good: c_int);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
-    pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;
+    pub fn lunatik_letter_take(vm: *mut RawVm, letter: *mut c_void, thread: *mut *mut LuaState) -> c_int;
+    pub fn lunatik_letter_call(thread: *mut LuaState, chunk: *mut RawChunk);
+    pub fn lunatik_start_run(thread: *mut LuaState, chunk: *mut RawChunk, letter: *mut c_void);
+    pub fn lunatik_thread_mark(thread: *mut LuaState) -> c_uint;
 }

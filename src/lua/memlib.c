@@ -39,6 +39,7 @@ struct lent {
 
 /* The registry's keys of the metatables. */
 static const char fixed_key, ref_key;
+const char lunatik_buffer_key;
 
 static int has_metatable(lua_State *L, int arg, const void *key)
 {
@@ -50,6 +51,11 @@ static int has_metatable(lua_State *L, int arg, const void *key)
 	equal = lua_rawequal(L, -1, -2);
 	lua_pop(L, 2);
 	return equal;
+}
+
+int lunatik_memory_is_buffer(lua_State *L, int arg)
+{
+	return has_metatable(L, arg, &lunatik_buffer_key);
 }
 
 static enum kind kind_of(lua_State *L, int arg)
@@ -161,6 +167,7 @@ static int mem_gc(lua_State *L)
 
 void lunatik_memory_new(lua_State *L, size_t len)
 {
+	luai_room(L, len);
 	memset(push_fixed(L, len), 0, len);
 }
 
@@ -190,7 +197,7 @@ void lunatik_memory_withdraw(void *handle)
 /* ============================================================================================ }
  * {=== arguments ============================================================================= */
 
-static int type_error(lua_State *L, int arg, const char *expected)
+const char *lunatik_memory_mismatch(lua_State *L, int arg, const char *expected)
 {
 	const char *got;
 
@@ -200,7 +207,7 @@ static int type_error(lua_State *L, int arg, const char *expected)
 		got = "light userdata";
 	else
 		got = luaL_typename(L, arg);
-	return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
+	return lua_pushfstring(L, "%s expected, got %s", expected, got);
 }
 
 /* True if it is a memory; then its bytes, NULL if it has no block. */
@@ -227,7 +234,7 @@ char *lunatik_memory_check(lua_State *L, int arg, size_t *len)
 	char *bytes = NULL;
 
 	if (!bytes_of(L, arg, &bytes, len))
-		type_error(L, arg, "memory");
+		luaL_argerror(L, arg, lunatik_memory_mismatch(L, arg, "memory"));
 	return bytes;
 }
 
@@ -237,6 +244,12 @@ const char *lunatik_memory_tobytes(lua_State *L, int arg, size_t *len)
 
 	if (bytes_of(L, arg, &bytes, len))
 		return bytes ? bytes : "";
+	if (lunatik_memory_is_buffer(L, arg)) {
+		const struct lunatik_buffer_view *b = lua_touserdata(L, arg);
+
+		*len = b->len;
+		return b->bytes ? b->bytes : "";
+	}
 	return lua_tolstring(L, arg, len);
 }
 
@@ -245,7 +258,7 @@ const char *lunatik_memory_checkbytes(lua_State *L, int arg, size_t *len)
 	const char *bytes = lunatik_memory_tobytes(L, arg, len);
 
 	if (bytes == NULL)
-		type_error(L, arg, "string or memory");
+		luaL_argerror(L, arg, lunatik_memory_mismatch(L, arg, "string or memory"));
 	return bytes;
 }
 

@@ -39,13 +39,27 @@ void lunatik_memory_lend(void *handle, void *bytes, size_t len);
 char *lunatik_memory_check(lua_State *L, int arg, size_t *len);
 
 /*
- * The bytes of a string, a number (which becomes a string in its place, and may raise for lack of memory)
- * or a memory; NULL for anything else. Never NULL for what is empty.
+ * The bytes of a string, a number (which becomes a string in its place, and may raise for lack of memory),
+ * a memory or a buffer; NULL for anything else. Never NULL for what is empty.
  */
 const char *lunatik_memory_tobytes(lua_State *L, int arg, size_t *len);
 
 /* The same; raises "string or memory expected, got X" for anything else. */
 const char *lunatik_memory_checkbytes(lua_State *L, int arg, size_t *len);
+
+/* How a buffer begins (buffer.c). */
+struct lunatik_buffer_view {
+	void *reserved;
+	char *bytes;	/* or NULL */
+	size_t len;
+};
+
+/* The registry's key of the metatable of buffers, where there are such: they are as good as a memory for lunatik_memory_tobytes. */
+extern const char lunatik_buffer_key;
+int lunatik_memory_is_buffer(lua_State *L, int arg);
+
+/* Pushes and returns "X expected, got Y", for luaL_argerror. */
+const char *lunatik_memory_mismatch(lua_State *L, int arg, const char *expected);
 
 /* ============================================================================================ }
  * {=== what Rust provides: these never raise, and do a bounded amount of work ================= */

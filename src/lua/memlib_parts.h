@@ -14,6 +14,7 @@
 
 #ifndef luai_poll
 #define luai_poll(L)	((void)(L))
+#define luai_room(L,size)	((void)(L))
 #endif
 
 /* Bytes looked at between two chances to break. */

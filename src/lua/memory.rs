@@ -22,7 +22,7 @@ extern "C" {
     fn lunatik_block_alloc(size: usize) -> *mut c_void;
     fn lunatik_block_free(block: *mut c_void);
     fn lunatik_segment_alloc(size: usize) -> *mut c_void;
-    fn lunatik_segment_free(segment: *mut c_void);
+    fn lunatik_segment_free(segment: *mut c_void, size: usize);
     fn lunatik_each_block() -> bool;
 }
 
@@ -92,19 +92,37 @@ impl Segment {
 
     /// One that a heap can do without. Under the state's lock.
     pub fn take_spare(heap: &mut StateHeap) -> Option<Self> {
-        heap.take_surplus_segment(slack(heap)).map(|(base, len)| Self { base, len })
+        if heap.limit() <= WHOLE {
+            return heap.take_surplus_segment(slack(heap)).map(|(base, len)| Self { base, len });
+        }
+        let segment = Self::take_empty(heap)?;
+        if shortfall(heap) == 0 {
+            return Some(segment);
+        }
+        // It was taken from there, so there is a place for it.
+        segment.give(heap)
     }
 
     /// One that is empty, as all are after the Lua state was closed.
     pub fn take_empty(heap: &mut StateHeap) -> Option<Self> {
         heap.take_free_segment().map(|(base, len)| Self { base, len })
     }
+
+    /// One with all that is in it.
+    ///
+    /// # Safety
+    ///
+    /// Those of [`Heap::take_any_segment`].
+    pub unsafe fn take_any(heap: &mut StateHeap) -> Option<Self> {
+        // SAFETY: By the caller.
+        unsafe { heap.take_any_segment() }.map(|(base, len)| Self { base, len })
+    }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
         // SAFETY: It came from `lunatik_segment_alloc`, and no heap has it.
-        unsafe { lunatik_segment_free(self.base.as_ptr().cast()) };
+        unsafe { lunatik_segment_free(self.base.as_ptr().cast(), self.len) };
     }
 }
 
@@ -118,6 +136,15 @@ fn slack(heap: &StateHeap) -> usize {
     heap.limit() / 8
 }
 
+/// True when a block of `size` bytes finds no room though the limit allows it; [`shortfall`] says then what it takes.
+pub fn wants(heap: &mut StateHeap, size: usize) -> bool {
+    if heap.limit() <= WHOLE || size > heap.limit().saturating_sub(heap.used()) || heap.each_block() {
+        return false;
+    }
+    heap.want(size);
+    heap.wanted() >= size && heap.largest_free() < size
+}
+
 /// Bytes of the segment that the heap should get now, 0 for none.
 pub fn shortfall(heap: &StateHeap) -> usize {
     if heap.each_block() {
@@ -127,9 +154,13 @@ pub fn shortfall(heap: &StateHeap) -> usize {
     if heap.limit() <= WHOLE || whole == 0 {
         return whole;
     }
+    let left = heap.limit().saturating_sub(heap.used());
+    let wanted = heap.wanted();
+    if wanted <= left && heap.largest_free() < wanted {
+        return crate::alloc::segment_for(wanted);
+    }
     // A table that grows takes twice its old size while it still has that: twice of what is in use
     // is the most that a single step can ask for.
-    let left = heap.limit().saturating_sub(heap.used());
     let step = heap.used().saturating_mul(2).saturating_add(AHEAD).min(left);
     if heap.largest_free() >= step.saturating_sub(AHEAD / 2).max(BACKING_MIN) {
         return 0;

@@ -9,5 +9,6 @@ pub mod ffi;
 mod memlib;
 pub mod memory;
 mod packet;
+mod netnames;
 mod text;
 pub mod vm;

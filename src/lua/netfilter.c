@@ -13,6 +13,8 @@
 #include "lua.h"
 
 #include "lauxlib.h"
+#include "ldo.h"
+#include "lstate.h"
 #include "netfilter.h"
 #include "packet.h"
 #include "shim.h"
@@ -388,6 +390,9 @@ static void have_hook(lua_State *L, struct lunatik_vm *vm, struct lunatik_functi
 	request.key = *key;
 	request.netns = vm->netns;
 	request.vm = vm;
+	request.group = vm->shared;
+	request.interpreter = vm->interpreter;
+	request.interpreters = vm->interpreters;
 	if (!lunatik_call_out(vm, lunatik_hook_make, &request)) {
 		vm->functions--;
 		luai_poll(L);
@@ -511,12 +516,16 @@ static int is_word(const char *s, size_t len, const char *word, size_t word_len)
 }
 #define IS(word)	is_word(s, len, word, sizeof(word) - 1)
 
-/* Raises: the function at index 1 gave no verdict. */
+/* Where, above what is always there, a packet's function and object are. */
+#define CALLED	(SLOTS + 1)
+#define PACKET	(SLOTS + 2)
+
+/* Raises: the function called gave no verdict. */
 static int bad_verdict(lua_State *L, const char *got)
 {
 	lua_Debug where;
 
-	lua_pushvalue(L, 1);
+	lua_pushvalue(L, CALLED);
 	lua_getinfo(L, ">S", &where);
 	return luaL_error(L, "%s:%d: this function returned %s, which is no verdict", where.short_src, where.linedefined, got);
 }
@@ -555,30 +564,42 @@ static int verdict_of(lua_State *L)
 	return LUNATIK_QUEUE | (int)queue << 16;
 }
 
-/* Calls the function at index 1, in protected mode. */
-static int call(lua_State *L)
+/* Gives the packet to a function: what is protected. It runs at the bottom of the thread, in no function of its own. */
+static void give(lua_State *L, void *ud)
 {
-	struct lunatik_packet_run *run = lunatik_vm_of(L)->run;
+	struct lunatik_packet_run *run = ud;
 	int verdict, tries = 0, err;
 
+	lua_rawgeti(L, SLOTS, run->slot);
 	run->handle = lunatik_packet_new(L, run->skb, run->state);
 	do {
 		if (tries++ > REPEATS)
-			return bad_verdict(L, "'repeat' again and again");
+			bad_verdict(L, "'repeat' again and again");
 		/* The object stays below: the function may lose it. */
-		lua_pushvalue(L, 1);
-		lua_pushvalue(L, 2);
+		lua_pushvalue(L, CALLED);
+		lua_pushvalue(L, PACKET);
 		lua_call(L, 1, 2);
 		verdict = verdict_of(L);
-		lua_settop(L, 2);
+		lua_settop(L, PACKET);
 	} while (verdict == REPEAT);
 	if (verdict == LUNATIK_STOLEN) {
 		err = lunatik_packet_steal(run->handle);
 		if (err != 0)
-			return luaL_error(L, "the packet cannot be stolen (%d)", err);
+			luaL_error(L, "the packet cannot be stolen (%d)", err);
 	}
 	run->verdict = (unsigned int)verdict;
-	return 0;
+}
+
+/* The message of the error on top goes to the log. */
+static void tell_error(lua_State *L, struct lunatik_vm *vm)
+{
+	size_t len;
+	const char *text;
+
+	if (lua_type(L, -1) != LUA_TSTRING)
+		return;
+	text = lua_tolstring(L, -1, &len);
+	lunatik_packet_error(vm, text, len);
 }
 
 /* The state's functions at this hook decide, one after another, until one does. */
@@ -588,7 +609,9 @@ void lunatik_packet_run(struct lunatik_vm *vm, struct lunatik_packet_run *run)
 	lua_State *L = vm->packets;
 	struct lunatik_function *f;
 
-	vm->run = run;
+	/* Lua counts a large block that it has marked as work done in advance, and would rest until the limit is reached. */
+	if (run->pressed)
+		luaE_setdebt(G(L), 0);
 	for (f = hook->first; f != NULL; f = hook->cursor) {
 		unsigned int onerror = (unsigned int)f->onerror;
 		int status;
@@ -596,31 +619,24 @@ void lunatik_packet_run(struct lunatik_vm *vm, struct lunatik_packet_run *run)
 		hook->cursor = f->next;
 		lunatik_threadbits(L) = LUNATIK_TOP;
 		lunatik_generation_inherit(L, &f->registration);
+		run->slot = f->slot;
 		run->handle = NULL;
-		lua_pushcfunction(L, call);
-		lua_rawgeti(L, SLOTS, f->slot);
-		/* It may remove itself and be freed: no look at `f` from here on. */
-		status = lua_pcall(L, 1, 0, HANDLER);
+		/* As lua_pcall, but with one function less. `f` may remove itself and be freed: no look at it from here on. */
+		status = luaD_pcall(L, give, run, savestack(L, L->top), savestack(L, L->ci->func + HANDLER));
 		if (run->handle != NULL)
 			lunatik_packet_withdraw(run->handle);
 		if (status != LUA_OK) {
-			size_t len = 0;
-			const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
-
-			if (text != NULL)
-				lunatik_packet_error(vm, text, len);
-			lua_pop(L, 1);
+			tell_error(L, vm);
 			run->failed++;
 			run->verdict = onerror;
-			break;
 		}
+		lua_settop(L, SLOTS);
 		if (run->verdict != (unsigned int)CONTINUE)
 			break;
 	}
 	hook->cursor = NULL;
 	if (run->verdict == (unsigned int)CONTINUE)
 		run->verdict = LUNATIK_ACCEPT;
-	vm->run = NULL;
 }
 
 /* ============================================================================================ } */

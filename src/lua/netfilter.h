@@ -41,6 +41,8 @@ struct lunatik_hook_request {
 	struct lunatik_hook_key key;
 	struct lunatik_netns *netns;
 	struct lunatik_vm *vm;
+	const void *group;		/* the same for all interpreters of a state */
+	unsigned int interpreter, interpreters;
 	struct lunatik_hook *hook;	/* the outcome, or NULL and */
 	int error;			/* a negative errno */
 };
@@ -76,6 +78,8 @@ struct lunatik_packet_run {
 	void *skb;
 	const void *state;	/* struct nf_hook_state */
 	void *handle;		/* of the packet object that lends it, or NULL */
+	int slot;		/* of the function that it meets */
+	int pressed;		/* memory is short: each packet does a part of a collection */
 	unsigned int verdict;
 	unsigned int failed;	/* functions that raised, ran too long or gave no verdict */
 };

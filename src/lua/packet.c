@@ -2,8 +2,8 @@
 /*
  * The packet object: its fields, and its life from a callback's begin to its end, or beyond when it is stolen.
  *
- * Context: under the state's lock. Reading a field is what firewalls spend their time with, so __index looks at Lua's own
- * structures instead of asking its API: the arguments, a short string's bytes, the metatable of a userdata. A name is found
+ * Context: under the state's lock. Reading a field is what firewalls spend their time with, so the interpreter asks here before it
+ * calls __index, and both look at Lua's own structures instead of asking its API. A name is found
  * by a multiplication (src/libs/packet/names.rs), the headers once a packet, when the first field is asked for. A userdata gets
  * its finalizer only when it is stolen: to the collector a lent one is no more than bytes.
  *
@@ -129,30 +129,22 @@ static char *put_decimal(char *to, unsigned int byte)
 	return to;
 }
 
-/* What is most often asked for, without the kernel's formatter. */
-static void push_address4(lua_State *L, const unsigned char *bytes)
+/* An IPv4 address is what is most often asked for: no kernel's formatter for that. */
+static size_t address4(const unsigned char *bytes, char *text)
 {
-	char text[16], *to = text;
+	char *to = text;
 	int i;
 
 	for (i = 0; i < 4; i++) {
 		to = put_decimal(to, bytes[i]);
 		*to++ = '.';
 	}
-	lua_pushlstring(L, text, (size_t)(to - 1 - text));
+	return (size_t)(to - 1 - text);
 }
 
-static void push_address6(lua_State *L, const unsigned char *bytes)
-{
-	char text[LUNATIK_ADDRESS_SIZE];
-
-	lua_pushlstring(L, text, (size_t)lunatik_address_text(bytes, 1, text));
-}
-
-static void push_ether(lua_State *L, const unsigned char *bytes)
+static size_t ether(const unsigned char *bytes, char *text)
 {
 	static const char digits[] = "0123456789abcdef";
-	char text[18];
 	int i;
 
 	for (i = 0; i < 6; i++) {
@@ -160,83 +152,107 @@ static void push_ether(lua_State *L, const unsigned char *bytes)
 		text[3 * i + 1] = digits[bytes[i] & 15];
 		text[3 * i + 2] = ':';
 	}
-	lua_pushlstring(L, text, 17);
+	return 17;
 }
 
-/* What is no part of a word; one value is pushed. */
-static void push_other(lua_State *L, struct lunatik_packet *p, const struct lunatik_field *field)
+/* A field that is no part of a word, which the packet has: its value goes to `to`. */
+static void get_other(lua_State *L, struct lunatik_packet *p, const struct lunatik_field *field, TValue *to)
 {
 	unsigned int six = (p->layout.has & LUNATIK_HAS_IP6) != 0, value;
 	const unsigned char *bytes = p->base[field->base] + field->offset[six];
-	char buf[LUNATIK_WORD_SIZE];
-	const char *word;
+	char buf[LUNATIK_ADDRESS_SIZE];
+	const char *text = buf;
+	size_t len;
 
 	switch (field->op) {
-	case LUNATIK_FIELD_ADDRESS:
-		if (six)
-			push_address6(L, bytes);
-		else
-			push_address4(L, bytes);
-		return;
-	case LUNATIK_FIELD_BYTES:
-		lua_pushlstring(L, (const char *)bytes, six ? 16 : 4);
-		return;
-	case LUNATIK_FIELD_ADDRESS4:
-		push_address4(L, bytes);
-		return;
-	case LUNATIK_FIELD_ETHER:
-		push_ether(L, bytes);
+	case LUNATIK_FIELD_LEN:
+		setivalue(to, p->len);
 		return;
 	case LUNATIK_FIELD_META:
-		if (lunatik_packet_meta(p, field->mask, &value))
-			lua_pushinteger(L, value);
-		else
-			lua_pushnil(L);
+		if (lunatik_packet_meta(p, field->mask, &value)) {
+			setivalue(to, value);
+		} else {
+			setnilvalue(to);
+		}
 		return;
-	case LUNATIK_FIELD_NAME:
-		word = lunatik_packet_word(p, field->mask, buf);
-		lua_pushstring(L, word);
-		return;
+	case LUNATIK_FIELD_ADDRESS:
+		len = six ? (size_t)lunatik_address_text(bytes, 1, buf) : address4(bytes, buf);
+		break;
+	case LUNATIK_FIELD_BYTES:
+		text = (const char *)bytes;
+		len = six ? 16 : 4;
+		break;
+	case LUNATIK_FIELD_ADDRESS4:
+		len = address4(bytes, buf);
+		break;
+	case LUNATIK_FIELD_ETHER:
+		len = ether(bytes, buf);
+		break;
+	default:
+		text = lunatik_packet_word(p, field->mask, buf);
+		if (text == NULL) {
+			setnilvalue(to);
+			return;
+		}
+		len = strlen(text);
+		break;
 	}
+	/* Until it is where it belongs, nothing but an emergency collects, and that leaves the stack alone. */
+	setsvalue2s(L, to, luaS_newlstr(L, text, len));
+	luaC_checkGC(L);
 }
 
-/* pkt.name, pkt.method */
+/* What the interpreter asks first (lua/kernel/patches/21-fields.patch). A closed packet's fields raise, in packet_index. */
+int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
+{
+	const struct lunatik_field *field = find_field(name, len);
+	struct lunatik_packet *p = contents;
+	unsigned int six, word;
+	TValue *to = value;
+
+	if (field == NULL)
+		return 0;
+	if (field->op == LUNATIK_FIELD_METHOD) {
+		setfvalue(to, lunatik_packet_methods[field->mask % LUNATIK_PACKET_METHODS]);
+		return 1;
+	}
+	if (p->skb == NULL)
+		return 0;
+	lunatik_packet_look_once(p);
+	if ((p->layout.has & field->need) != field->need) {
+		setnilvalue(to);
+		return 1;
+	}
+	if (field->op > LUNATIK_FIELD_FLAG) {
+		get_other(L, p, field, to);
+		return 1;
+	}
+	six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
+	word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
+	if (field->op == LUNATIK_FIELD_INT) {
+		setivalue(to, word);
+	} else {
+		setbvalue(to, word != 0);
+	}
+	return 1;
+}
+
+/* pkt.name, pkt.method where the interpreter got no answer, or was not asked: another name, a closed packet */
 static int packet_index(lua_State *L)
 {
 	const TValue *self = L->ci->func + 1;
-	const struct lunatik_field *field;
 	struct lunatik_packet *p;
-	unsigned int six, word;
 
 	if (L->top - self < 2 || (p = packet_at(L, self)) == NULL)
 		return luaL_argerror(L, 1, lua_pushfstring(L, "luapacket expected, got %s", luaL_typename(L, 1)));
 	if (!ttisshrstring(self + 1))
 		return 0;
-	field = find_field(getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen);
-	if (field == NULL)
-		return 0;
-	if (field->op == LUNATIK_FIELD_METHOD) {
-		lua_pushcfunction(L, lunatik_packet_methods[field->mask % LUNATIK_PACKET_METHODS]);
+	lua_pushnil(L);
+	if (lunatik_getfield(L, p, getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen, L->top - 1))
 		return 1;
-	}
-	if (p->skb == NULL)
+	if (p->skb == NULL && find_field(getstr(tsvalue(self + 1)), tsvalue(self + 1)->shrlen) != NULL)
 		return luaL_argerror(L, 1, "closed packet");
-	lunatik_packet_look_once(p);
-	if ((p->layout.has & field->need) != field->need)
-		return 0;
-	if (field->op > LUNATIK_FIELD_LEN) {
-		push_other(L, p, field);
-		return 1;
-	}
-	six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
-	word = word_at(p->base[field->base] + field->offset[six]) >> field->shift[six] & field->mask;
-	if (field->op == LUNATIK_FIELD_FLAG) {
-		setbvalue(L->top, word != 0);
-	} else {
-		setivalue(L->top, field->op == LUNATIK_FIELD_LEN ? p->len : word);
-	}
-	L->top++;
-	return 1;
+	return 0;
 }
 
 /* #pkt */
@@ -330,7 +346,7 @@ static int packet_newindex(lua_State *L)
 			return bad_value(L, lua_pushfstring(L, "0 to %I", (LUAI_UACINT)limit_of(field->write)));
 		value = (unsigned int)n;
 	}
-	err = lunatik_packet_write(p, (enum lunatik_write)field->write, value, bytes);
+	err = lunatik_packet_write(p, (enum lunatik_packet_write)field->write, value, bytes);
 	lunatik_packet_refresh(p);
 	if (err != 0)
 		return luaL_error(L, "%s", lunatik_packet_why(L, err, lua_pushfstring(L, "field '%s'", lua_tostring(L, 2))));
@@ -387,13 +403,13 @@ int lunatik_open_packet(lua_State *L)
 	*store = NULL;
 	luaL_newlib(L, store_metamethods);
 	lua_setmetatable(L, -2);
-	/* Kept by the metatable of the packets, which the registry keeps. */
-	lua_createtable(L, 1, 6);
+	/* Where no script can take it away: packets refer to what is in it. */
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, store_metamethods);
+	lua_createtable(L, 0, 6);
 	luaL_setfuncs(L, metamethods, 0);
 	lua_pushliteral(L, "luapacket");
 	lua_setfield(L, -2, "__name");
-	lua_pushvalue(L, -2);
-	lua_rawseti(L, -2, 1);
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "packet");
 	luaL_requiref(L, "conn", lunatik_open_conn, 1);
@@ -422,6 +438,7 @@ void *lunatik_packet_new(lua_State *L, void *skb, const void *hook)
 	p->layout.has = 0;
 	/* Not by lua_setmetatable, which would see the finalizer; a new object needs no barrier. */
 	uvalue(L->top - 1)->metatable = vm->packet_meta;
+	uvalue(L->top - 1)->hasfields = 1;
 	return p;
 }
 

@@ -64,7 +64,7 @@ enum lunatik_field_op {
 	LUNATIK_FIELD_METHOD,
 };
 
-enum lunatik_write {
+enum lunatik_packet_write {
 	LUNATIK_WRITE_NO,
 	LUNATIK_WRITE_MARK,
 	LUNATIK_WRITE_PRIORITY,
@@ -187,7 +187,7 @@ int lunatik_address_parse(const char *text, __SIZE_TYPE__ len, int six, unsigned
  * has no such field, -EOPNOTSUPP when a checksum cannot be mended, -ENOMEM, -EBUSY when the packet is shared. The bytes may
  * move.
  */
-int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_write what, unsigned int value, const unsigned char *bytes);
+int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_packet_write what, unsigned int value, const unsigned char *bytes);
 
 /*
  * Writes `len` bytes at `offset` from the network header. As above; -EINVAL where there is a header, or the packet ends. What a

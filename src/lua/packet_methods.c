@@ -38,6 +38,22 @@ static struct lunatik_packet *check_stolen(lua_State *L)
 	return p;
 }
 
+/*
+ * The bytes at `arg` of what is to be written into a packet. A memory is copied to a string first: it may be the frame of
+ * that packet, which is moved to make room.
+ */
+static const char *bytes_to_write(lua_State *L, int arg, size_t *len)
+{
+	const char *bytes = lunatik_memory_checkbytes(L, arg, len);
+
+	if (lua_type(L, arg) == LUA_TUSERDATA) {
+		lua_pushlstring(L, bytes, *len);
+		lua_replace(L, arg);
+		bytes = lua_tolstring(L, arg, len);
+	}
+	return bytes;
+}
+
 /* pkt:close() -> true */
 static int packet_close(lua_State *L)
 {
@@ -145,15 +161,15 @@ static int packet_set(lua_State *L)
 {
 	struct lunatik_packet *p = lunatik_packet_self(L);
 	lua_Integer pos = luaL_checkinteger(L, 2);
-	const char *bytes;
 	size_t len;
+	const char *bytes = bytes_to_write(L, 3, &len);
 	int err;
 
-	lunatik_memory_checkbytes(L, 3, &len);
+	/* Making a string runs finalizers, and those may send packets. */
+	p = lunatik_packet_self(L);
 	lunatik_packet_look_once(p);
 	pos = lunatik_mem_position(pos, p->len);
 	luaL_argcheck(L, 1 <= pos && pos <= (lua_Integer)p->len, 2, "position out of payload");
-	bytes = lunatik_memory_tobytes(L, 3, &len);
 	luaL_argcheck(L, len <= p->len, 3, "payload too short");
 	err = lunatik_packet_set(p, (unsigned int)(pos - 1), bytes, (unsigned int)len);
 	lunatik_packet_refresh(p);
@@ -171,13 +187,14 @@ static int packet_send(lua_State *L)
 	struct lunatik_packet *p = check_stolen(L);
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 	struct lunatik_sending sending = { .stolen = NULL };
-	const char *bytes;
-	size_t len;
 	int err = 0;
 
 	if (!lua_isnoneornil(L, 2)) {
-		lunatik_memory_checkbytes(L, 2, &len);
-		bytes = lunatik_memory_tobytes(L, 2, &len);
+		size_t len;
+		const char *bytes = bytes_to_write(L, 2, &len);
+
+		/* Making a string runs finalizers, and those may send packets. */
+		p = check_stolen(L);
 		err = len > 0xffff ? -INVALID : lunatik_stolen_payload(p, bytes, (unsigned int)len);
 		lunatik_packet_refresh(p);
 	}

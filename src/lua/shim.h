@@ -14,10 +14,13 @@
 
 struct lunatik_event;
 struct lunatik_hook;
+struct lunatik_contexts;
+struct lunatik_letter;
 struct lunatik_netns;
-struct lunatik_packet_run;
 struct lunatik_queue;
 struct lunatik_registration;
+struct lunatik_shared;
+struct lunatik_counter;
 
 /* One Lua state. `ext` comes first: the extra space of every lua_State points here. */
 struct lunatik_vm {
@@ -25,9 +28,14 @@ struct lunatik_vm {
 	lua_State *main;	/* the main thread: it never runs a script */
 	lua_State *aux;		/* for short protected work that never breaks */
 	lua_State *top;		/* the thread that what runs now began with */
+	lua_State *spare;	/* a thread for the next entry, or NULL */
 	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
 	struct lunatik_queue *queue;	/* the events of this state */
 	struct lunatik_netns *netns;	/* where its hooks and sockets live */
+	struct lunatik_contexts *contexts;	/* what the library `context` keeps (receive.c); NULL until it is required */
+	struct lunatik_shared *shared;	/* the counters of all interpreters */
+	unsigned int interpreter;	/* which one of the state's, from 0 on */
+	unsigned int interpreters;	/* how many it has */
 	long long timers;	/* numbers given to timers */
 	long handling;		/* a traceback is being made, which nothing may interrupt */
 	lua_State *staging;	/* the thread of a `code` script that has not waited yet */
@@ -36,7 +44,6 @@ struct lunatik_vm {
 	unsigned int replaced;	/* everything older is withdrawn; 0: nothing */
 	long replaces;		/* the staging script called lunatik.replace() */
 	struct lunatik_hook *hooks;	/* in the kernel's netfilter (netfilter.c) */
-	struct lunatik_packet_run *run;	/* the packet at one of them, while there is one */
 	lua_State *packets;	/* the thread on which packets meet functions; NULL before the first */
 	long functions;		/* registered, or about to be */
 	void *packet_meta;	/* the metatable of packets; NULL before netfilter is required */
@@ -76,7 +83,7 @@ struct lunatik_chunk {
 	size_t len;		/* its length in bytes */
 	size_t pos;		/* how much of it the parser has seen */
 	const char *name;	/* the chunk's name, as lua_load takes it */
-	int staged;		/* a `code` script: what it registers is staged */
+	int staged;		/* a `code` script: what it registers is staged; 2: until lunatik_generation_settle */
 	int end;		/* enum lunatik_end */
 	const char *result;	/* text on the thread's stack, valid until lunatik_thread_free */
 	size_t result_len;
@@ -91,7 +98,10 @@ int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud);
 /* Runs the finalizers and frees everything. The state must have no entry and no armed event. */
 void lunatik_vm_close(struct lunatik_vm *vm);
 
-/* A new thread, kept alive until lunatik_thread_free; NULL when memory is out. */
+/*
+ * A thread on which nothing runs, kept alive until lunatik_thread_free; NULL when memory is out. What entries leave
+ * behind serves later ones.
+ */
 lua_State *lunatik_thread_new(struct lunatik_vm *vm);
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread);
 
@@ -133,8 +143,18 @@ enum lunatik_event_wants {
 };
 int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_State **thread);
 
-/* The mark of the thread that waits for the event (see lunatik_thread_top); 0 for a callback's. */
-unsigned int lunatik_event_mark(struct lunatik_event *event);
+/* --- letters from other states (receive.c), and what a context begins with (context.c) --------- */
+
+/* What a letter wants: LUNATIK_EVENT_VOID, _RESUME, _CALL or _LOST, as for a due event. But for _CALL it is read. */
+int lunatik_letter_take(struct lunatik_vm *vm, struct lunatik_letter *letter, lua_State **thread);
+/* Calls the callback that lies on `thread` with what is in the letter; the outcome as above. */
+void lunatik_letter_call(lua_State *thread, struct lunatik_chunk *chunk);
+/* Runs what a context begins with; the outcome as above. */
+void lunatik_start_run(lua_State *thread, struct lunatik_chunk *chunk, struct lunatik_letter *letter);
+/* The mark of a thread that an entry began with (see lunatik_thread_top). */
+unsigned int lunatik_thread_mark(lua_State *thread);
+/* The state closes. */
+void lunatik_contexts_close(struct lunatik_vm *vm);
 
 /* True when the generation of a thread that waited was replaced. */
 int lunatik_thread_withdrawn(lua_State *thread);
@@ -146,6 +166,8 @@ struct lunatik_registration_ops {
 	void (*publish)(struct lunatik_vm *vm, struct lunatik_registration *r);
 	/* Ends it; it removes itself, at once or once it can. */
 	void (*withdraw)(struct lunatik_vm *vm, struct lunatik_registration *r);
+	/* Of a waiter: the registry lets go of it, before what waits goes on; must not raise. NULL for none. */
+	void (*over)(lua_State *L, struct lunatik_registration *r);
 };
 
 struct lunatik_registration {
@@ -162,6 +184,8 @@ void lunatik_registration_remove(struct lunatik_registration *r);
 void lunatik_generation_inherit(lua_State *thread, const struct lunatik_registration *r);
 void lunatik_generation_begin(lua_State *thread);
 void lunatik_generation_end(lua_State *thread, int good);
+void lunatik_generation_hold(lua_State *thread);
+void lunatik_generation_settle(struct lunatik_vm *vm, int good);
 int lunatik_replace(lua_State *L);
 
 /* --- waiting, for libraries (coroutine.c) ------------------------------------------------------ */
@@ -170,10 +194,18 @@ int lunatik_may_wait(lua_State *L);
 int lunatik_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k);
 int lunatik_open_timer(lua_State *L);
+int lunatik_open_context(lua_State *L);
+
+/*
+ * Has the function on top called with the `n` values below it, soon, in a coroutine of its own, as a timer's callback is;
+ * takes both off the stack. May raise.
+ */
+void lunatik_spawn(lua_State *L, int n);
 
 /* --- libraries and what shim.c shares with them ------------------------------------------------- */
 
 int lunatik_send(lua_State *L);
+int lunatik_shared(lua_State *L);
 int lunatik_open_netlink(lua_State *L);
 int lunatik_open_netfilter(lua_State *L);
 int lunatik_callback_ended(lua_State *L, int status);
@@ -186,6 +218,7 @@ size_t lunatik_event_size(void);
 void lunatik_event_init(struct lunatik_event *event, struct lunatik_queue *queue, _Bool sleeper);
 _Bool lunatik_event_arm(struct lunatik_event *event, unsigned long long ns);
 _Bool lunatik_event_disarm(struct lunatik_event *event);
+_Bool lunatik_event_claim(struct lunatik_event *event);
 _Bool lunatik_event_cancelled(const struct lunatik_event *event);
 void lunatik_event_expire(struct lunatik_event *event);
 void lunatik_event_done(struct lunatik_event *event);
@@ -193,7 +226,17 @@ size_t lunatik_op_size(void);
 void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, void (*run)(void *), void *data);
 _Bool lunatik_op_start(struct lunatik_event *event);
 _Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
+size_t lunatik_watch_size(void);
+void lunatik_watch_init(struct lunatik_event *event, struct lunatik_queue *queue);
+_Bool lunatik_watch_arm(struct lunatik_event *event, unsigned long long deadline);
 void lunatik_queue_call(struct lunatik_queue *queue);
+
+/* --- what src/kapi/shared.c provides ------------------------------------------------------------ */
+
+#define LUNATIK_COUNTER_NAME	48	/* bytes of a counter's name at most, as in kapi.h */
+struct lunatik_counter *lunatik_shared_counter(struct lunatik_shared *shared, const char *name, size_t len, int *full);
+void lunatik_counter_add(struct lunatik_counter *counter, unsigned int interpreter, long long n);
+long long lunatik_counter_sum(const struct lunatik_counter *counter);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 
@@ -244,11 +287,30 @@ int lunatik_data_send(struct lunatik_vm *vm, const char *bytes, size_t len, _Boo
 _Bool lunatik_data_fits(struct lunatik_vm *vm, size_t len);
 int lunatik_port_send(struct lunatik_vm *vm, unsigned int port, const char *bytes, size_t len);
 
+/*
+ * Makes a context that begins with `letter`, which is taken over, with a limit of `limit` bytes out of this state's, or
+ * the default for 0: its handle, or a negative errno. Process context, without the state's lock (lunatik_call_out).
+ */
+long long lunatik_context_create(struct lunatik_vm *vm, struct lunatik_letter *letter, size_t limit);
+
+/* The state ends once what runs now has ended or waits. */
+void lunatik_end_after(struct lunatik_vm *vm);
+
 /* True when what runs is to end: its next poll raises. */
 _Bool lunatik_is_ending(struct lunatik_vm *vm);
+
+/* True when there is no room for a block of so many bytes, though the limit allows it: a break makes some. */
+_Bool lunatik_vm_wants(struct lunatik_vm *vm, size_t size);
+
+/* True when the state's memory can be given back whole, without its blocks being freed; they are not then. */
+_Bool lunatik_vm_forget(struct lunatik_vm *vm);
 
 /* The limit and what is in use of it, in bytes. */
 size_t lunatik_vm_limit(struct lunatik_vm *vm);
 size_t lunatik_vm_used(struct lunatik_vm *vm);
+
+/* Charges `size` bytes of memory that the state has outside of its heap: 0 when the limit has no room. Takes them back. */
+_Bool lunatik_vm_charge(struct lunatik_vm *vm, size_t size);
+void lunatik_vm_credit(struct lunatik_vm *vm, size_t size);
 
 #endif

@@ -36,7 +36,6 @@ static unsigned long long nanoseconds(lua_State *L, int arg, double unit)
 	return (unsigned long long)(lua_Integer)ns;
 }
 
-static void let_go(lua_State *L, struct lunatik_waiter *t);
 static void stop(lua_State *L, struct lunatik_waiter *t);
 
 static struct lunatik_waiter *timer_of_registration(struct lunatik_registration *r)
@@ -44,16 +43,16 @@ static struct lunatik_waiter *timer_of_registration(struct lunatik_registration 
 	return (struct lunatik_waiter *)((char *)r - offsetof(struct lunatik_waiter, registration));
 }
 
-static void publish(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_publish(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
 	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
-		let_go(vm->aux, t);
+		lunatik_waiter_let_go(vm->aux, t);
 }
 
 /* Ends a timer; what waits is woken, to be ended. */
-static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
+void lunatik_waiter_withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 {
 	struct lunatik_waiter *t = timer_of_registration(r);
 
@@ -65,19 +64,32 @@ static void withdraw(struct lunatik_vm *vm, struct lunatik_registration *r)
 	lunatik_event_expire(lunatik_waiter_event(t));
 }
 
-const struct lunatik_registration_ops lunatik_waiter_ops = { publish, withdraw };
+const struct lunatik_registration_ops lunatik_waiter_ops = { lunatik_waiter_publish, lunatik_waiter_withdraw, NULL };
 
-/* Pushes an idle timer. */
-static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
+struct lunatik_waiter *lunatik_waiter_push(lua_State *L, size_t size, lua_State *thread,
+					   const struct lunatik_registration_ops *ops)
 {
-	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size());
+	struct lunatik_waiter *t = lua_newuserdata(L, sizeof(*t) + lunatik_event_size() + size);
 
-	lunatik_registration_init(&t->registration, &lunatik_waiter_ops);
+	lunatik_registration_init(&t->registration, ops);
 	t->thread = thread;
 	t->period = 0;
 	t->id = 0;
 	t->live = 0;
 	lunatik_event_init(lunatik_waiter_event(t), lunatik_vm_of(L)->queue, thread != NULL);
+	return t;
+}
+
+void *lunatik_waiter_data(struct lunatik_waiter *w)
+{
+	return w->event + lunatik_event_size();
+}
+
+/* Pushes an idle timer. */
+static struct lunatik_waiter *new_timer(lua_State *L, lua_State *thread)
+{
+	struct lunatik_waiter *t = lunatik_waiter_push(L, 0, thread, &lunatik_waiter_ops);
+
 	luaL_setmetatable(L, TIMER);
 	return t;
 }
@@ -89,12 +101,13 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
 	t->due = ns;
 	t->live = 1;
-	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL)) {
+	/* What waits for another state is not staged: the other one knows of it already. */
+	switch (lunatik_registration_add(lunatik_vm_of(L), &t->registration, t->thread != NULL || t->registration.ops->over)) {
 	case LUNATIK_IS_STAGED:
 		return;
 	case LUNATIK_IS_WITHDRAWN:
 		if (t->thread == NULL) {
-			let_go(L, t);
+			lunatik_waiter_let_go(L, t);
 			return;
 		}
 		lunatik_threadbits(t->thread) |= LUNATIK_WITHDRAWN;
@@ -102,13 +115,15 @@ static void arm(lua_State *L, struct lunatik_waiter *t, unsigned long long ns)
 		break;
 	}
 	if (!lunatik_event_arm(lunatik_waiter_event(t), t->due))
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 }
 
-static void let_go(lua_State *L, struct lunatik_waiter *t)
+void lunatik_waiter_let_go(lua_State *L, struct lunatik_waiter *t)
 {
 	t->live = 0;
 	lunatik_registration_remove(&t->registration);
+	if (t->registration.ops->over)
+		t->registration.ops->over(L, &t->registration);
 	/* The keys exist: neither assignment allocates. */
 	lua_pushnil(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
@@ -126,16 +141,14 @@ static void stop(lua_State *L, struct lunatik_waiter *t)
 	t->live = 0;
 	t->period = 0;
 	if (lunatik_event_disarm(lunatik_waiter_event(t)))
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 }
 
-/* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
-static struct lunatik_waiter *new_callback(lua_State *L, int from)
+/* Puts the values `from`..top into a new table on top, as unpack_callback finds them. */
+static void pack_callback(lua_State *L, int from)
 {
-	struct lunatik_waiter *t;
 	int top = lua_gettop(L), i;
 
-	luaL_checktype(L, top, LUA_TFUNCTION);
 	lua_createtable(L, top - from + 1, 0);
 	for (i = from; i <= top; i++) {
 		lua_pushvalue(L, i);
@@ -143,10 +156,57 @@ static struct lunatik_waiter *new_callback(lua_State *L, int from)
 	}
 	lua_pushinteger(L, top - from + 1);
 	lua_setfield(L, -2, "n");
+}
+
+void lunatik_waiter_callback(lua_State *L, int waiter, int from)
+{
+	pack_callback(L, from);
+	lua_setuservalue(L, waiter);
+	lua_settop(L, from - 1);
+}
+
+/* Packs the arguments `from`..top, the callback last, into the user value of a new timer on top. */
+static struct lunatik_waiter *new_callback(lua_State *L, int from)
+{
+	struct lunatik_waiter *t;
+
+	luaL_checktype(L, lua_gettop(L), LUA_TFUNCTION);
+	pack_callback(L, from);
 	t = new_timer(L, NULL);
 	lua_insert(L, -2);
 	lua_setuservalue(L, -2);
 	return t;
+}
+
+void lunatik_waiter_arm(lua_State *L, struct lunatik_waiter *w, unsigned long long ns)
+{
+	arm(L, w, ns);
+}
+
+void lunatik_waiter_stop(lua_State *L, struct lunatik_waiter *w)
+{
+	stop(L, w);
+}
+
+int lunatik_waiter_claim(struct lunatik_vm *vm, struct lunatik_waiter *w)
+{
+	if (!lunatik_event_claim(lunatik_waiter_event(w)))
+		return 0;
+	lunatik_waiter_let_go(vm->aux, w);
+	return 1;
+}
+
+unsigned long long lunatik_seconds(lua_State *L, int arg)
+{
+	unsigned long long ns = nanoseconds(L, arg, 1e9);
+
+	return ns ? ns : LUNATIK_NEVER;
+}
+
+void lunatik_spawn(lua_State *L, int n)
+{
+	arm(L, new_callback(L, lua_gettop(L) - n), 0);
+	lua_pop(L, n + 2);
 }
 
 /* timer.create(msecs, function) -> timer */
@@ -262,7 +322,7 @@ int lunatik_park(lua_State *L, int first, lua_KContext ctx, lua_KFunction k)
 		parked = lunatik_event_park(lunatik_waiter_event(t), first);
 	}
 	if (!parked)
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	return lunatik_wait(L, ctx, k);
 }
 
@@ -306,13 +366,6 @@ static struct lunatik_waiter *timer_of(struct lunatik_event *event)
 	return (struct lunatik_waiter *)((char *)event - offsetof(struct lunatik_waiter, event));
 }
 
-unsigned int lunatik_event_mark(struct lunatik_event *event)
-{
-	struct lunatik_waiter *t = timer_of(event);
-
-	return t->thread ? lunatik_mark(t->thread) : 0;
-}
-
 static int unpack_callback(lua_State *L)
 {
 	int n, i;
@@ -346,10 +399,10 @@ static int prepare(lua_State *L)
 	/* Nothing raises from here on. */
 	if (t->period != 0) {
 		if (!lunatik_event_arm(lunatik_waiter_event(t), t->period))
-			let_go(L, t);
+			lunatik_waiter_let_go(L, t);
 	} else {
 		lunatik_event_done(lunatik_waiter_event(t));
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	}
 	return 0;
 }
@@ -361,13 +414,13 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 
 	if (lunatik_event_cancelled(event)) {
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 		return LUNATIK_EVENT_VOID;
 	}
 	if (t->thread != NULL) {
 		*thread = t->thread;
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 		return LUNATIK_EVENT_RESUME;
 	}
 	*thread = lunatik_thread_new(vm);
@@ -385,7 +438,7 @@ int lunatik_event_take(struct lunatik_vm *vm, struct lunatik_event *event, lua_S
 	/* No memory for a callback: it is lost, and told; a loop goes on. */
 	if (t->live && (t->period == 0 || !lunatik_event_arm(lunatik_waiter_event(t), t->period))) {
 		lunatik_event_done(event);
-		let_go(L, t);
+		lunatik_waiter_let_go(L, t);
 	}
 	return LUNATIK_EVENT_LOST;
 }

@@ -43,7 +43,7 @@ mod base {
     pub const COMPUTED: u8 = 3;
 }
 
-/// What of a packet can be written, `enum lunatik_write`; 0 is nothing.
+/// What of a packet can be written, `enum lunatik_packet_write`; 0 is nothing.
 mod write {
     pub const MARK: u8 = 1;
     pub const PRIORITY: u8 = 2;
@@ -73,7 +73,7 @@ pub struct Field {
     /// Of the word, from `base`: in IPv4 (and all but IP), in IPv6.
     pub offset: [u8; 2],
     pub shift: [u8; 2],
-    /// `enum lunatik_write`
+    /// `enum lunatik_packet_write`
     pub write: u8,
 }
 

@@ -10,12 +10,12 @@ use super::{message, Vm};
 use crate::alloc::lunatik_lua_alloc;
 use crate::error::{Error, Result};
 use crate::exec::budget::Budget;
-use crate::kapi::events::Due;
+use crate::kapi::events::{Came, Due};
 use crate::kapi::stack::{self, Borrowed, Span};
 use crate::kapi::{params, sync, trace};
 use crate::log;
 use crate::lua::ffi::{self, end, wants, why, RawChunk, RawMessage, RawPacketRun, RawVm};
-use crate::lua::memory::Slab;
+use crate::lua::memory::{self, Slab};
 use crate::world::WORLD;
 use core::ffi::{c_int, c_void};
 
@@ -47,6 +47,8 @@ pub(super) enum Job {
     Message(*mut RawMessage, *mut RawChunk),
     Event(Due, *mut RawChunk),
     Packet(*mut RawPacketRun),
+    Letter(Came, *mut RawChunk),
+    Start(Came, *mut RawChunk),
     Collect,
 }
 
@@ -67,6 +69,8 @@ pub(super) struct Entry {
     pub(super) cancels: u32,
     /// What the guard of this CPU watched before.
     outer: *mut c_int,
+    /// Whether the clock is read when it takes the lock.
+    pub(super) timed: bool,
     /// When it took the lock, in nanoseconds.
     since: u64,
     /// The time budget of a hook, a `__gc` or an `atomic`.
@@ -75,12 +79,20 @@ pub(super) struct Entry {
     call: Option<unsafe extern "C" fn(*mut c_void)>,
     arg: *mut c_void,
     pub(super) ended: c_int,
+    /// Its state ends after it.
+    pub(super) ends: bool,
 }
 
 impl Entry {
     /// True for what somebody waits for; its lines are not throttled.
     pub(super) fn is_request(&self) -> bool {
-        self.kind == Kind::Script && !matches!(self.job, Job::Event(..))
+        self.kind == Kind::Script && !matches!(self.job, Job::Event(..) | Job::Letter(..) | Job::Start(..))
+    }
+
+    /// True for what waits for an operation where it is: somebody waits for its outcome, or nothing else may begin
+    /// before it has ended or waits for something else.
+    fn waits_here(&self) -> bool {
+        self.is_request() || matches!(self.job, Job::Start(..))
     }
 }
 
@@ -97,11 +109,13 @@ impl Vm {
             why: why::GO_ON,
             cancels: mark,
             outer: core::ptr::null_mut(),
+            timed: true,
             since: 0,
             budget: Budget::default(),
             call: None,
             arg: core::ptr::null_mut(),
             ended: end::DONE,
+            ends: false,
         }
     }
 
@@ -109,16 +123,33 @@ impl Vm {
     pub(super) fn enter_sliced(&self, kind: Kind, job: Job, mark: u32) -> Result<(c_int, c_int, *mut ffi::LuaState)> {
         let world = WORLD.get().ok_or(Error::Gone)?;
         // All but scripts and messages have stacks of their own: what writers run may never end.
-        let pool = if matches!(job, Job::Chunk(_) | Job::Message(..)) { &world.stacks } else { &world.executor_stacks };
+        let pool = match job {
+            Job::Chunk(_) | Job::Message(..) => &world.stacks,
+            Job::Open => &world.making_stacks,
+            _ => &world.executor_stacks,
+        };
         let stack = pool.borrow()?;
         let mut entry = self.entry(kind, job, stack.span(), mark);
         entry.stack = &raw const stack;
         self.spin.lock();
+        // SAFETY: We hold the lock.
+        if kind == Kind::Script && unsafe { memory::shortfall(&(*self.inner.get()).heap) } != 0 {
+            // SAFETY: Taken above.
+            unsafe { self.spin.unlock() };
+            // Without memory the state goes on with what it has.
+            let _ = self.supply();
+            self.spin.lock();
+        }
         self.begin(&mut entry);
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
         self.end(&mut entry);
-        if let Job::Chunk(chunk) | Job::Message(_, chunk) | Job::Event(_, chunk) = entry.job {
+        if let Job::Chunk(chunk)
+        | Job::Message(_, chunk)
+        | Job::Event(_, chunk)
+        | Job::Letter(_, chunk)
+        | Job::Start(_, chunk) = entry.job
+        {
             // SAFETY: We hold the lock, and the caller keeps the chunk. What it waits for may be due at once after it.
             unsafe {
                 if (*chunk).end == end::WAITS {
@@ -128,6 +159,9 @@ impl Vm {
         }
         // SAFETY: Taken above, or taken again after each break.
         unsafe { self.spin.unlock() };
+        if entry.ends {
+            self.queue.leave();
+        }
         if kind == Kind::Script && entry.cancels != self.mark() {
             // Cancelled after its last break: should it wait now, whoever cancelled it saw it too early.
             self.queue.wake();
@@ -150,13 +184,16 @@ impl Vm {
             (&raw mut (*ext).timeup).write_volatile(c_int::from(entry.why != why::GO_ON));
             entry.outer = lunatik_guard_enter(&raw mut (*ext).timeup);
         }
-        entry.since = sync::now();
+        // A clock is read twice for what may take long; a packet is timed when the guard found it, or as one of many.
+        entry.since = if entry.timed { sync::now() } else { 0 };
     }
 
     /// `entry` runs no Lua any more: for how many nanoseconds it did. The lock is held.
     pub(super) fn end(&self, entry: &mut Entry) -> u64 {
         let inner = self.inner.get();
-        let held = sync::now().saturating_sub(entry.since);
+        let (budget, period) = budget_ns();
+        let began = if entry.timed { Some(entry.since) } else { entry.budget.began(budget, period) };
+        let held = began.map_or(0, |began| sync::now().saturating_sub(began));
         // SAFETY: As in `begin`.
         unsafe {
             lunatik_guard_leave(entry.outer);
@@ -166,6 +203,11 @@ impl Vm {
         }
         held
     }
+}
+
+/// The time budget of a hook and the period of the guard, in nanoseconds.
+fn budget_ns() -> (u64, u64) {
+    (params::hookbudget_us() as u64 * 1000, params::slice_us() as u64 * 500)
 }
 
 /// On the side stack, under the lock: does what the entry is for.
@@ -202,10 +244,34 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
                     message::delivered((*entry).vm, message, chunk);
                 }
             }
-            Job::Event(event, chunk) => side_event(entry, event.0, chunk),
             Job::Packet(run) => {
                 (*raw).top = (*raw).packets;
                 ffi::lunatik_packet_run(raw, run);
+            }
+            Job::Event(event, chunk) => {
+                let mut thread = core::ptr::null_mut();
+                let wanted = ffi::lunatik_event_take(raw, event.0, &mut thread);
+                begin_wanted(entry, wanted, thread, chunk);
+                if wanted == wants::CALL {
+                    ffi::lunatik_chunk_call(thread, chunk);
+                }
+            }
+            Job::Letter(letter, chunk) => {
+                let mut thread = core::ptr::null_mut();
+                let wanted = ffi::lunatik_letter_take(raw, letter.0, &mut thread);
+                begin_wanted(entry, wanted, thread, chunk);
+                if wanted == wants::CALL {
+                    ffi::lunatik_letter_call(thread, chunk);
+                }
+            }
+            Job::Start(letter, chunk) => {
+                let thread = ffi::lunatik_thread_new(raw);
+                if !thread.is_null() {
+                    ffi::lunatik_thread_top(thread, (*entry).cancels);
+                    (*entry).thread = thread;
+                    (*raw).top = thread;
+                    ffi::lunatik_start_run(thread, chunk, letter.0);
+                }
             }
             Job::Collect => {
                 let thread = ffi::lunatik_thread_new(raw);
@@ -220,28 +286,27 @@ unsafe extern "C" fn lunatik_side_main(arg: *mut c_void) {
     }
 }
 
-/// On the side stack, under the lock: does what a due event wants.
+/// On the side stack, under the lock: what is due, or came, wants `thread` to go on, which is done here; or to be called.
 ///
 /// # Safety
 ///
-/// As for `lunatik_side_main`; `event` is in the hands of this entry.
-unsafe fn side_event(entry: *mut Entry, event: *mut c_void, chunk: *mut RawChunk) {
+/// As for `lunatik_side_main`; `thread` is what is wanted, null for nothing.
+unsafe fn begin_wanted(entry: *mut Entry, wanted: c_int, thread: *mut ffi::LuaState, chunk: *mut RawChunk) {
     // SAFETY: By the caller.
     unsafe {
         let vm = (*entry).vm;
         let inner = (*vm).inner.get();
         let raw = &raw mut (*inner).raw;
-        let mut thread = core::ptr::null_mut();
-        let mark = ffi::lunatik_event_mark(event);
-        let wanted = ffi::lunatik_event_take(raw, event, &mut thread);
         (*entry).thread = thread;
         (*raw).top = thread;
         match wanted {
             wants::VOID => {
+                (*entry).thread = core::ptr::null_mut();
                 (*chunk).end = end::DONE;
                 (*chunk).result_len = 0;
             }
             wants::RESUME => {
+                let mark = ffi::lunatik_thread_mark(thread);
                 (*inner).waiting = (*inner).waiting.saturating_sub(1);
                 (*entry).cancels = mark;
                 (*entry).why = match (mark != (*vm).mark(), ffi::lunatik_thread_withdrawn(thread) != 0) {
@@ -255,10 +320,7 @@ unsafe fn side_event(entry: *mut Entry, event: *mut c_void, chunk: *mut RawChunk
                 }
                 ffi::lunatik_chunk_resume(thread, chunk);
             }
-            wants::CALL => {
-                ffi::lunatik_thread_top(thread, (*entry).cancels);
-                ffi::lunatik_chunk_call(thread, chunk);
-            }
+            wants::CALL => ffi::lunatik_thread_top(thread, (*entry).cancels),
             // No memory for the callback: that is what `chunk` says from the start.
             _ => {}
         }
@@ -340,14 +402,15 @@ unsafe extern "C" fn lunatik_slice_over(raw: *mut RawVm) -> c_int {
             return (*entry).why;
         }
         let now = sync::now();
-        let (budget, period) = (params::hookbudget_us() as u64 * 1000, params::slice_us() as u64 * 500);
+        let (budget, period) = budget_ns();
         if !(*entry).budget.is_spent(now, budget, period) {
             // In a `__gc` the flag stays: the finalizers after this one wait for a break.
             timeup.write_volatile(c_int::from(unbroken));
             return why::GO_ON;
         }
         (*entry).why = why::OVERRUN;
-        trace::overrun(&(*(*entry).vm).name, now.saturating_sub((*entry).since));
+        let began = if (*entry).timed { (*entry).since } else { (*entry).budget.began(budget, period).unwrap_or(now) };
+        trace::overrun(&(*(*entry).vm).name, now.saturating_sub(began));
         if unbroken {
             (*inner).stats.overruns += 1;
         }
@@ -362,7 +425,7 @@ unsafe extern "C" fn lunatik_wait_here(raw: *mut RawVm, operation: *mut c_void) 
     // SAFETY: As in `lunatik_slice_over`; the operation's userdata is on the stack of the thread that breaks.
     unsafe {
         let entry = (*(*(*raw).owner.cast::<Vm>()).inner.get()).entry;
-        if entry.is_null() || !(*entry).is_request() {
+        if entry.is_null() || !(*entry).waits_here() {
             return 0;
         }
         call_out(raw, if operation.is_null() { None } else { Some(lunatik_op_run) }, operation)

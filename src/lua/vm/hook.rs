@@ -9,10 +9,12 @@
 use super::{entry, Vm};
 use crate::kapi::stack::{self, CpuStack};
 use crate::lua::ffi::{why, verdict, RawPacketRun, RawVm};
-use crate::lua::memory;
-use core::ffi::{c_char, c_uint, c_ulong};
+use core::ffi::{c_char, c_int, c_uint, c_ulong};
 use core::sync::atomic::Ordering;
 use entry::{Job, Kind};
+
+/// One in so many packets is timed.
+const TIMED: u64 = 64;
 
 extern "C" {
     fn lunatik_hook_onerror(hook: *const core::ffi::c_void) -> c_uint;
@@ -33,6 +35,10 @@ impl Vm {
         // SAFETY: We hold the lock.
         if let (true, Some(stack)) = (unsafe { (*inner).open }, stack) {
             let mut entry = self.entry(Kind::Hook, Job::Packet(run), stack.span(), self.mark());
+            // SAFETY: We hold the lock.
+            run.pressed = c_int::from(unsafe { (*inner).pressed });
+            // SAFETY: As above.
+            entry.timed = unsafe { (*inner).stats.packets } % TIMED == 0;
             self.begin(&mut entry);
             // SAFETY: Preemption is off, the stack is ours, and the entry outlives the call.
             unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };
@@ -49,7 +55,9 @@ impl Vm {
                 stats.overruns += u64::from(entry.why == why::OVERRUN);
             }
             // SAFETY: We hold the lock.
-            if unsafe { memory::wants_collection(&(*inner).heap) } {
+            unsafe { (*inner).pressed = (*inner).wants_collection() };
+            // SAFETY: As above.
+            if unsafe { (*inner).pressed } {
                 self.queue.collect();
             }
         } else {
