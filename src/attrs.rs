@@ -15,7 +15,7 @@ const STATS: c_int = 2;
 
 /// Writes what a reader of the file gets.
 pub fn show(state: &State, which: c_int, to: &mut dyn Write) -> Result {
-    let (limit, used, _) = state.vm().memory();
+    let (limit, used) = state.memory();
     let shown = match which {
         MAXALLOC => writeln!(to, "{limit}"),
         CURRALLOC => writeln!(to, "{used}"),

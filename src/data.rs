@@ -8,7 +8,6 @@
 use crate::error::{Error, Result};
 use crate::kapi::files::copy_out;
 use crate::kapi::wait::Poll;
-use crate::lua::vm::Message;
 use crate::messages::DATA_MAX;
 use crate::state::{State, Wait};
 use kernel::iov::{IovIterDest, IovIterSource};
@@ -20,10 +19,10 @@ pub fn write(state: &State, from: &mut IovIterSource<'_>, nonblock: bool) -> Res
     if len > DATA_MAX {
         return Err(Error::MessageSize);
     }
-    let mut message = Message::new(len, None)?;
-    if from.copy_from_iter(message.bytes_mut()) < len {
-        return Err(Error::Fault);
-    }
+    let message = state.vm().new_message(len, None, |bytes| match bytes.refill(from, len)? {
+        got if got == len => Ok(()),
+        _ => Err(Error::Fault),
+    })?;
     let wait = if nonblock { Wait::No } else { Wait::Killable };
     state.message(message, wait)?.result.map(|()| len)
 }
@@ -35,13 +34,12 @@ pub fn read(state: &State, to: &mut IovIterDest<'_>, pos: &mut i64, nonblock: bo
         return Ok(0);
     }
     let taken = state.vm().outbox().take(to.len(), nonblock, |message| {
-        let bytes = crate::ctl::grammar::Buffer::bytes(&message);
-        let copied = copy_out(to, pos, bytes)?;
-        if copied == bytes.len() { Ok(copied) } else { Err(Error::Fault) }
+        let copied = copy_out(to, pos, message)?;
+        if copied == message.len() { Ok(copied) } else { Err(Error::Fault) }
     });
     let taken = taken.inspect_err(|_| *pos = 0)?;
     if taken.is_some() {
-        state.vm().call_sender();
+        state.call_senders();
     }
     Ok(taken.unwrap_or(0))
 }

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::kapi::sync;
-use crate::lua::vm::Chunk;
+use crate::lua::vm::{Chunk, Staged};
 use crate::name::StateName;
 use crate::registry::registry;
 use crate::state::ChunkName;
@@ -16,7 +16,7 @@ pub fn create(name: &CStr) -> Result {
     if !sync::may_sleep() {
         return Err(Error::NotPermitted);
     }
-    registry()?.create(&StateName::new(name.to_bytes())?, None, 0).map(|_| ())
+    registry()?.create(&StateName::new(name.to_bytes())?, None, 0, false).map(|_| ())
 }
 
 /// Ends a state; what runs in it is cancelled. Process context.
@@ -44,5 +44,5 @@ pub fn execute(name: &CStr, code: &CStr) -> Result {
     let name = StateName::new(name.to_bytes())?;
     let state = registry()?.get(&name)?;
     let chunk_name = ChunkName::of_file(&name, "klua");
-    state.vm().execute(&Chunk { text: code.to_bytes(), name: chunk_name.as_c_bytes(), staged: false })
+    state.vm().execute(&Chunk { text: code.to_bytes(), name: chunk_name.as_c_bytes(), staged: Staged::No })
 }

@@ -6,10 +6,11 @@
 //! context, one reader at a time, who takes a message off only when he has it: a fault or a signal loses
 //! nothing. It is bounded by the parameter `queuebytes`.
 
+use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::{AtomicPage, Bytes};
 use crate::kapi::params;
-use crate::kapi::sync::{Class, Locked, Turn, TurnClass};
+use crate::kapi::sync::{Class, Guarded, Locked, TurnClass};
 use crate::kapi::wait::{Poll, WaitQueue};
 use crate::messages::{places, Queue};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
@@ -31,8 +32,9 @@ pub struct Mailbox {
     inner: Locked<Inner>,
     #[pin]
     readers: WaitQueue,
+    /// Whose turn it is to read, and the message that he takes.
     #[pin]
-    turn: Turn,
+    turn: Guarded<Bytes>,
 }
 
 impl Mailbox {
@@ -41,7 +43,7 @@ impl Mailbox {
         pin_init!(Self {
             inner <- Locked::new(Class::Queue, Inner { queue: None, closed: false }),
             readers <- WaitQueue::new(),
-            turn <- Turn::new(TurnClass::Mailbox),
+            turn <- Guarded::new(TurnClass::Mailbox, Bytes::new()),
         })
     }
 
@@ -100,34 +102,72 @@ impl Mailbox {
     ///
     /// Errors: those of `give`; [`Error::MessageSize`] when it is longer than `room`; [`Error::Empty`];
     /// [`Error::Restart`], [`Error::Interrupted`]; [`Error::NoMemory`]. Process context, may sleep.
-    pub fn take<R>(&self, room: usize, nonblock: bool, give: impl FnOnce(Bytes) -> Result<R>) -> Result<Option<R>> {
+    pub fn take<R>(&self, room: usize, nonblock: bool, give: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
+        let mut give = Some(give);
         loop {
-            let turn = self.turn.take_killable(false)?;
-            let (front, closed) = self.inner.with(|inner| (inner.front_len(), inner.closed));
-            if let Some(len) = front {
-                if len > room {
-                    return Err(Error::MessageSize);
+            let looked = self.turn.with_killable(|message| {
+                message.clear();
+                let mut front = self.inner.with(|inner| inner.look(room, message));
+                if let Front::Lacks(len) = front {
+                    *message = Bytes::with_capacity(len)?;
+                    // The front is the same, for it is our turn.
+                    front = self.inner.with(|inner| inner.look(room, message));
                 }
-                let mut message = Bytes::zeroed(len)?;
-                self.inner.with(|inner| inner.queue.as_ref().map(|queue| queue.copy_front(message.bytes_mut())));
-                let given = give(message)?;
+                match front {
+                    Front::Copied => {}
+                    Front::TooLong => return Err(Error::MessageSize),
+                    Front::Lacks(_) => return Err(Error::NoMemory),
+                    Front::Nothing { closed } => return Ok(Err(closed)),
+                }
+                let Some(give) = give.take() else { return Ok(Err(true)) };
+                let given = give(message.bytes())?;
                 self.inner.with(|inner| inner.queue.as_mut().map(Queue::pop));
-                return Ok(Some(given));
+                message.clear();
+                Ok(Ok(given))
+            })?;
+            match looked? {
+                Ok(given) => return Ok(Some(given)),
+                Err(true) => return Ok(None),
+                Err(false) if nonblock => return Err(Error::Empty),
+                Err(false) => {
+                    self.readers.wait(|| self.inner.with(|inner| inner.closed || inner.front_len().is_some()))?;
+                }
             }
-            drop(turn);
-            if closed {
-                return Ok(None);
-            }
-            if nonblock {
-                return Err(Error::Empty);
-            }
-            self.readers.wait(|| self.inner.with(|inner| inner.closed || inner.front_len().is_some()))?;
         }
     }
+}
+
+/// What a reader finds.
+enum Front {
+    /// A message, which he has now.
+    Copied,
+    /// A message for which he needs so many bytes.
+    Lacks(usize),
+    /// A message longer than he takes.
+    TooLong,
+    /// Nothing, and, when `closed`, nothing will come.
+    Nothing { closed: bool },
 }
 
 impl Inner {
     fn front_len(&self) -> Option<usize> {
         self.queue.as_ref()?.front_len()
+    }
+
+    /// Copies the oldest message to `message`, if it is at most `room` long and that has the memory.
+    fn look(&self, room: usize, message: &mut Bytes) -> Front {
+        let Some(queue) = &self.queue else { return Front::Nothing { closed: self.closed } };
+        match queue.front_len() {
+            None => Front::Nothing { closed: self.closed },
+            Some(len) if len > room => Front::TooLong,
+            Some(len) if len > message.capacity() => Front::Lacks(len),
+            Some(_) => {
+                // There is room: nothing is allocated.
+                queue.front(|part| {
+                    let _ = message.append(part);
+                });
+                Front::Copied
+            }
+        }
     }
 }

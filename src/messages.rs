@@ -15,6 +15,8 @@ pub const DATA_MAX: usize = 32768;
 pub const PAGE: usize = 4096;
 /// What a message counts beside its bytes.
 pub const OVERHEAD: usize = 64;
+/// Pages that an empty queue keeps: a message of a page lies in two.
+const SPARE: usize = 2;
 /// Bytes of the length that stands before each message in the pages.
 const HEADER: usize = 4;
 
@@ -49,15 +51,15 @@ pub struct Queue<P, S> {
     messages: usize,
     used: usize,
     limit: usize,
-    /// Kept for the next message, so that a queue that is emptied each time asks for memory once.
-    spare: Option<P>,
+    /// Kept for the next messages, so that a queue that is emptied each time asks for memory once.
+    spare: [Option<P>; SPARE],
     kind: PhantomData<P>,
 }
 
 impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
     /// A queue of at most `limit` bytes, each message counted with [`OVERHEAD`]; `store` is empty.
     pub fn new(store: S, limit: usize) -> Self {
-        Self { store, first: 0, pages: 0, start: 0, messages: 0, used: 0, limit, spare: None, kind: PhantomData }
+        Self { store, first: 0, pages: 0, start: 0, messages: 0, used: 0, limit, spare: [None, None], kind: PhantomData }
     }
 
     /// Bytes queued, overhead included.
@@ -112,14 +114,14 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
             return None;
         }
         let mut header = [0; HEADER];
-        self.read(0, &mut header);
+        let mut left = header.iter_mut();
+        self.read(0, HEADER, |part| left.by_ref().zip(part).for_each(|(to, from)| *to = *from));
         usize::try_from(u32::from_le_bytes(header)).ok()
     }
 
-    /// Copies the oldest message to `to`, as far as that reaches.
-    pub fn copy_front(&self, to: &mut [u8]) {
-        let len = self.front_len().unwrap_or(0).min(to.len());
-        self.read(HEADER, to.get_mut(..len).unwrap_or(&mut []));
+    /// Gives the oldest message out, in parts.
+    pub fn front(&self, put: impl FnMut(&[u8])) {
+        self.read(HEADER, self.front_len().unwrap_or(0), put);
     }
 
     /// Removes the oldest message.
@@ -131,9 +133,9 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
         while self.start >= PAGE || (self.messages == 0 && self.pages > 0) {
             let first = self.first;
             let page = self.store.get_mut(first).and_then(Option::take);
-            if let (None, Some(mut page)) = (&self.spare, page) {
+            if let (Some(place), Some(mut page)) = (self.spare.iter_mut().find(|place| place.is_none()), page) {
                 page.clear();
-                self.spare = Some(page);
+                *place = Some(page);
             }
             self.first = self.wrap(first + 1);
             self.pages = self.pages.saturating_sub(1);
@@ -164,7 +166,7 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
 
     fn add_page(&mut self) -> Result {
         let place = self.wrap(self.first + self.pages);
-        let page = self.spare.take().or_else(P::new).ok_or(Error::NoMemory)?;
+        let page = self.spare.iter_mut().find_map(Option::take).or_else(P::new).ok_or(Error::NoMemory)?;
         match self.store.get_mut(place) {
             Some(free @ None) => *free = Some(page),
             // `places` is more than the limit allows to be in use.
@@ -184,16 +186,14 @@ impl<P: Page, S: DerefMut<Target = [Option<P>]>> Queue<P, S> {
         }
     }
 
-    /// Fills `to` with the bytes from `skip` behind the start of the oldest message on.
-    fn read(&self, skip: usize, mut to: &mut [u8]) {
+    /// Gives `len` bytes out from `skip` behind the start of the oldest message on.
+    fn read(&self, skip: usize, mut len: usize, mut put: impl FnMut(&[u8])) {
         let (mut index, mut from) = ((self.start + skip) / PAGE, (self.start + skip) % PAGE);
-        while !to.is_empty() {
+        while len > 0 {
             let Some(bytes) = self.page(index).and_then(|page| page.bytes().get(from..)) else { return };
-            let (now, later) = to.split_at_mut(bytes.len().min(to.len()));
-            for (to, from) in now.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            to = later;
+            let part = bytes.get(..len).unwrap_or(bytes);
+            put(part);
+            len -= part.len();
             index += 1;
             from = 0;
         }
@@ -244,8 +244,9 @@ mod tests {
     }
 
     fn front(queue: &Queue<Counted, Vec<Option<Counted>>>) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; queue.front_len()?];
-        queue.copy_front(&mut bytes);
+        let mut bytes = Vec::new();
+        queue.front_len()?;
+        queue.front(|part| bytes.extend_from_slice(part));
         Some(bytes)
     }
 
@@ -306,7 +307,7 @@ mod tests {
         assert_eq!(PAGES.get().0, 0, "no page is left behind");
     }
 
-    /// A queue costs what is in it, and one page.
+    /// A queue costs what is in it, and two pages.
     #[test]
     fn memory_goes_with_the_messages() {
         let mut queue = queue(131072);
@@ -317,7 +318,7 @@ mod tests {
         for _ in 0..3 {
             queue.pop();
         }
-        assert_eq!(PAGES.get().0, 1);
+        assert_eq!(PAGES.get().0, SPARE);
         drop(queue);
         assert_eq!(PAGES.get().0, 0);
     }

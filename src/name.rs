@@ -38,8 +38,8 @@ impl StateName {
             return Err(Error::Invalid);
         }
         let mut bytes = [0; STATE_NAME_MAX + 1];
-        for (to, from) in bytes.iter_mut().zip(name) {
-            *to = *from;
+        if let Some(to) = bytes.get_mut(..name.len()) {
+            to.copy_from_slice(name);
         }
         // INVARIANT: checked above; `bytes` was zero past the name.
         Ok(Self { bytes, len: name.len() as u8 })

@@ -68,11 +68,12 @@ impl Registry {
         })
     }
 
-    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0.
+    /// Makes a state. `maxalloc` in bytes, the parameter `defaultmaxalloc` if `None`; marked by a session, if not 0;
+    /// with an interpreter for each processor, each of that limit, if `percpu`.
     ///
     /// Errors: [`Error::Invalid`] below `minalloc`, [`Error::Exists`], [`Error::TooMany`],
     /// [`Error::NoMemory`].
-    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64) -> Result<Arc<State>> {
+    pub fn create(&self, name: &StateName, maxalloc: Option<u64>, session: u64, percpu: bool) -> Result<Arc<State>> {
         let limit = match maxalloc {
             Some(bytes) => usize::try_from(bytes).map_err(|_| Error::Invalid)?,
             None => params::defaultmaxalloc(),
@@ -82,7 +83,7 @@ impl Registry {
         }
         // Cheap refusals first; what counts is the insertion below.
         self.table.with(|table| may_add(table, name))?;
-        let state = State::new(name, limit)?;
+        let state = State::new(name, limit, percpu)?;
         state.mark(session);
         // The table drops its handle outside of the lock when it refuses.
         let refused = self.table.with(|table| match may_add(table, name) {
@@ -147,7 +148,7 @@ impl Registry {
     pub fn list(&self) -> Result<Bytes> {
         let mut text = Bytes::new();
         self.for_each(|state| {
-            let (limit, used, _) = state.vm().memory();
+            let (limit, used) = state.memory();
             writeln!(text, "{} {} {}", state.name().as_str(), limit, used).map_err(|_| Error::NoMemory)
         })?;
         Ok(text)

@@ -11,17 +11,19 @@ use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::Due;
 use crate::kapi::files::Directory;
+use crate::kapi::shared::{online_cpus, Shared};
 use crate::kapi::{params, sync, trace};
 use crate::kapi::sync::{Guarded, Turn, TurnClass};
 use crate::kapi::wait::Gate;
 use crate::log;
-use crate::lua::vm::{Chunk, Message, Ran, Vm};
+use crate::lua::vm::{Chunk, Message, Ran, Staged, Vm};
 use crate::name::{StateName, SCRIPT_NAME_MAX};
 use crate::world::{Promise, WORLD};
 use core::ffi::CStr;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
+use kernel::alloc::KVVec;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -52,6 +54,9 @@ pub enum Origin {
 pub struct State {
     #[pin]
     vm: Vm,
+    /// Of a state with an interpreter for each processor: all but the first.
+    siblings: KVVec<Pin<KBox<Vm>>>,
+    shared: Shared,
     #[pin]
     turn: Turn,
     /// The writers of messages, who do not wait for the turn.
@@ -89,14 +94,25 @@ pub struct Outcome {
 }
 
 impl State {
-    /// Makes a state with a limit in bytes; it is not found by anyone yet. [`Error::NoMemory`].
-    pub fn new(name: &StateName, limit: usize) -> Result<Arc<Self>> {
+    /// Makes a state with a limit in bytes, with an interpreter for each processor, of that limit each, if
+    /// `percpu`; it is not found by anyone yet. [`Error::NoMemory`].
+    pub fn new(name: &StateName, limit: usize, percpu: bool) -> Result<Arc<Self>> {
         let world = WORLD.get().ok_or(Error::Gone)?;
-        let promise = world.promise(limit)?;
+        let interpreters = if percpu { online_cpus() } else { 1 };
+        let total = limit.checked_mul(interpreters as usize).ok_or(Error::NoMemory)?;
+        let promise = world.promise(total)?;
+        let mut siblings = KVVec::new();
+        for _ in 1..interpreters {
+            let vm = KBox::pin_init(Vm::new(*name, limit), GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
+            siblings.push(vm, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
+        }
+        let shared = Shared::new(interpreters)?;
         let last = Last { text: Bytes::new(), script: Bytes::new(), failed: false, loaded_at: 0 };
         let made = Arc::pin_init(
             pin_init!(Self {
                 vm <- Vm::new(*name, limit),
+                siblings,
+                shared,
                 turn <- Turn::new(TurnClass::Script),
                 writers <- Gate::new(),
                 last <- Guarded::new(TurnClass::Record, last),
@@ -109,7 +125,12 @@ impl State {
             GFP_KERNEL_ACCOUNT,
         );
         let state = made.map_err(|_| Error::NoMemory)?;
-        state.vm.open(&state).inspect_err(|_| state.vm.leave_netns())?;
+        for (index, vm) in (0..).zip(state.interpreters()) {
+            if let Err(error) = vm.open(&state, index, interpreters) {
+                state.close();
+                return Err(error);
+            }
+        }
         Ok(state)
     }
 
@@ -118,9 +139,42 @@ impl State {
         self.vm.name()
     }
 
-    /// Its Lua.
+    /// Its Lua; of several interpreters the first, which has the messages.
     pub fn vm(&self) -> &Vm {
         &self.vm
+    }
+
+    /// All its interpreters, the first one first.
+    pub fn interpreters(&self) -> impl Iterator<Item = &Vm> {
+        Iterator::chain(core::iter::once(&self.vm), self.siblings.iter().map(|vm| &**vm))
+    }
+
+    /// One of them, the first if there is no such.
+    pub fn interpreter(&self, index: u32) -> &Vm {
+        let sibling = (index as usize).checked_sub(1).and_then(|index| self.siblings.get(index));
+        sibling.map_or(&self.vm, |vm| &**vm)
+    }
+
+    /// The counters of all of them.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The limit of each interpreter, and the most that one of them uses, in bytes.
+    pub fn memory(&self) -> (usize, usize) {
+        let (limit, _, _) = self.vm.memory();
+        (limit, self.interpreters().map(|vm| vm.memory().1).max().unwrap_or(0))
+    }
+
+    /// The readers of `data` may have made room: has the first of the scripts that wait for it try. Process context.
+    pub fn call_senders(&self) {
+        self.interpreters().for_each(Vm::call_sender);
+    }
+
+    /// Ends everything that runs in slices now, at its next break, and everything that waits. Process context.
+    pub fn cancel(&self) {
+        // The first one first: whoever goes on to another looks at it once more.
+        self.interpreters().for_each(Vm::cancel);
     }
 
     /// True between publication and condemnation. Any context.
@@ -143,17 +197,17 @@ impl State {
 
     /// Cancels what runs, takes the directory away, closes the Lua. It was condemned.
     pub fn end(&self) {
-        self.vm.stop_events();
-        self.vm.cancel();
+        self.interpreters().for_each(Vm::stop_events);
+        self.cancel();
         // Scripts that wait for their turn find the state condemned when they get it.
         let turn = self.turn.take();
         self.writers.drain();
-        self.vm.leave_netns();
-        self.vm.drain_events();
+        self.interpreters().for_each(Vm::leave_netns);
+        self.interpreters().for_each(Vm::drain_events);
         if let Some(directory) = self.directory.with(Option::take) {
             directory.remove();
         }
-        self.vm.close();
+        self.interpreters().for_each(Vm::close);
         drop(turn);
         self.vm.outbox().close();
         // The last reference may go in softirq: what may sleep when freed goes now.
@@ -165,8 +219,8 @@ impl State {
     /// Closes the Lua of a state that was never published.
     pub fn close(&self) {
         self.phase.store(CONDEMNED, Ordering::Release);
-        self.vm.leave_netns();
-        self.vm.close();
+        self.interpreters().for_each(Vm::leave_netns);
+        self.interpreters().for_each(Vm::close);
     }
 
     /// Runs a script, staged if its origin is `code`: one after another, in slices. Its prints and its error are in the log when this
@@ -184,13 +238,46 @@ impl State {
         self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
         let refusals = self.vm.refusals();
-        let staged = origin == Origin::Code;
-        let ran = self.vm.run(&Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged }, mark);
+        let staged = match origin {
+            Origin::Code if !self.siblings.is_empty() => Staged::Held,
+            Origin::Code => Staged::Yes,
+            Origin::Request => Staged::No,
+        };
+        let chunk = Chunk { text: without_shebang(text), name: name.as_c_bytes(), staged };
+        let mut ran = self.vm.run(&chunk, mark);
+        if staged == Staged::Held {
+            ran = self.run_on_siblings(&chunk, mark, ran);
+        }
         self.running.fetch_sub(1, Ordering::Relaxed);
         drop(turn);
         let ran = ran?;
         trace::script(self.name(), name.shown(), ran.outcome, sync::now().saturating_sub(began));
         self.told(ran, refusals)
+    }
+
+    /// Runs a script that the first interpreter has `ran` on the others, too: what it registered takes effect on all
+    /// or, if it failed on one, on none.
+    fn run_on_siblings(&self, chunk: &Chunk<'_>, mark: u32, mut ran: Result<Ran>) -> Result<Ran> {
+        let good = |ran: &Result<Ran>| matches!(ran, Ok(Ran { outcome: Ok(()), .. }));
+        let mut done = 1;
+        for vm in self.siblings.iter() {
+            // Before the look at the first, which is cancelled before all others.
+            let own = vm.mark();
+            if self.vm.mark() != mark {
+                ran = Err(Error::Interrupted);
+            }
+            if !good(&ran) {
+                break;
+            }
+            done += 1;
+            let here = vm.run(chunk, own);
+            if !good(&here) {
+                ran = here;
+            }
+        }
+        let publish = good(&ran);
+        self.interpreters().take(done).for_each(|vm| vm.settle(publish));
+        ran
     }
 
     /// Hands a message to the state's callback, in slices, between those of scripts. Its prints and its error
@@ -244,16 +331,17 @@ impl State {
         self.marked_by.compare_exchange(session, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Does what a due event wants; an error is logged and kept for the reader of `code`.
-    pub fn event(&self, event: Due, mark: u32) {
+    /// Does what a due event of an interpreter wants; an error is logged and kept for the reader of `code`.
+    pub fn event(&self, interpreter: u32, event: Due, mark: u32) {
         // From before it no longer counts as waiting, until it does again.
         self.running.fetch_add(1, Ordering::Relaxed);
         let began = sync::now();
-        let mut ran = self.vm.event(event, mark);
+        let vm = self.interpreter(interpreter);
+        let mut ran = vm.event(event, mark);
         trace::event(self.name(), ran.outcome, sync::now().saturating_sub(began));
         self.running.fetch_sub(1, Ordering::Relaxed);
         if ran.outcome.is_err() {
-            self.vm.log(ran.text.bytes());
+            vm.log(ran.text.bytes());
             let _ = ran.text.append(b"\n");
             self.remember(&ChunkName::of_file(self.name(), "event"), ran.outcome, ran.text.bytes());
         }
@@ -283,19 +371,32 @@ impl State {
         // Two writers at once: the turn of `last` serves as theirs.
         self.last.with(|_| {
             let before = self.promise.bytes();
-            self.promise.grow(world, limit)?;
-            self.vm.set_limit(limit).inspect_err(|_| self.promise.shrink(world, before))?;
-            self.promise.shrink(world, limit);
+            let (limit_before, _, _) = self.vm.memory();
+            let total = limit.checked_mul(self.siblings.len() + 1).ok_or(Error::NoMemory)?;
+            self.promise.grow(world, total)?;
+            if let Some(error) = self.interpreters().find_map(|vm| vm.set_limit(limit).err()) {
+                // What was in use before fits the limit before.
+                for vm in self.interpreters() {
+                    let _ = vm.set_limit(limit_before);
+                }
+                self.promise.shrink(world, before);
+                return Err(error);
+            }
+            self.promise.shrink(world, total);
             Ok(())
         })
     }
 
     /// The lines of `stats`.
     pub fn write_stats(&self, to: &mut dyn Write) -> core::fmt::Result {
-        let stats = self.vm.stats();
-        let (_, _, peak) = self.vm.memory();
+        let (mut stats, mut peak, mut waiting) = (self.vm.stats(), self.vm.memory().2, self.vm.waiting());
+        for vm in self.siblings.iter() {
+            stats.add(&vm.stats());
+            peak = peak.max(vm.memory().2);
+            waiting += vm.waiting();
+        }
         self.last.with(|last| {
-            let status = match (self.running.load(Ordering::Relaxed), self.vm.waiting(), last.failed) {
+            let status = match (self.running.load(Ordering::Relaxed), waiting, last.failed) {
                 (1.., _, _) => "running",
                 (_, 1.., _) => "waiting",
                 (_, _, true) => "failed",
@@ -315,7 +416,8 @@ impl State {
         writeln!(to, "peak {peak}")?;
         writeln!(to, "messages_in {}", stats.messages_in)?;
         writeln!(to, "messages_out {}", stats.messages_out)?;
-        writeln!(to, "queued_bytes {}", self.vm.outbox().used())
+        writeln!(to, "queued_bytes {}", self.vm.outbox().used())?;
+        writeln!(to, "interpreters {}", self.siblings.len() + 1)
     }
 }
 
@@ -339,10 +441,11 @@ impl ChunkName {
     fn from_parts(parts: &[&[u8]]) -> Self {
         let mut bytes = [0; SCRIPT_NAME_MAX + 1];
         let mut len = 0;
-        for byte in parts.iter().flat_map(|part| part.iter()).take(SCRIPT_NAME_MAX) {
-            if let Some(to) = bytes.get_mut(len) {
-                *to = *byte;
-                len += 1;
+        for part in parts {
+            let part = part.get(..SCRIPT_NAME_MAX - len).unwrap_or(part);
+            if let Some(to) = bytes.get_mut(len..len + part.len()) {
+                to.copy_from_slice(part);
+                len += part.len();
             }
         }
         Self { bytes, len }

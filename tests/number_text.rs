@@ -362,6 +362,17 @@ fn reading() {
         let exponent = random.between(-700, 700);
         check_read(&format!("{head}.{zeros}{tail}e{exponent}"));
         check_read(&format!("0.{zeros}{tail}"));
+        // The digits of a double, or of the middle of two, and far behind them nothing, or a little more.
+        let value = f64::from_bits(random.next() & !(1 << 63) & !(1 << 62) | 1 << 61);
+        let value = if value.is_finite() { value } else { 1.5 };
+        let more = ["", "1", ".0", ".1", "e-3"][random.below(5) as usize];
+        check_read(&format!("{value:.0}{zeros}{more}"));
+        check_read(&format!("{}{}5{zeros}{more}", "0".repeat(random.below(20) as usize), 2 * (1_u64 << 52 | random.next() >> 12) + 1));
+        check_read(&format!("{head}{zeros}{more}"));
+        check_read(&format!("1{tail}e{zeros}{}", random.between(-300, 300).unsigned_abs()));
+        check_read(&format!("{head}.{tail}e-{zeros}{}{tail}", random.below(9)));
+        check_read_hex(&format!("0x{zeros}{head}{tail}"));
+        check_read_hex(&format!("0x{head}{}{zeros}.{zeros}{tail}p{}", random.pick(b"abcdefABCDEFg1"), random.between(-1100, 1100)));
     });
     class("read any syntax", |random| {
         let length = random.below(12);

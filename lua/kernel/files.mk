@@ -18,7 +18,7 @@ LUA_OWN := copy init mathbits numbers oslib package port print
 
 lua-objs := $(addprefix $(lua-stage)/lua/,$(addsuffix .o,$(LUA_CORE) $(LUA_LIBS)))
 lua-objs += $(addprefix $(lua-here)/,$(addsuffix .o,$(LUA_OWN)))
-lua-objs += $(addprefix src/lua/,coroutine.o file.o generation.o memlib.o mempack.o message.o operation.o shim.o timer.o)
+lua-objs += $(addprefix src/lua/,coroutine.o file.o generation.o memlib.o mempack.o message.o operation.o shared.o shim.o timer.o)
 softfloat-objs := $(lua-here)/softfloat/libcalls.o
 setjmp-objs := $(lua-here)/arch/x86/setjmp.o
 

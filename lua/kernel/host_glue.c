@@ -61,6 +61,12 @@ size_t lunatik_gcmark(lua_State *L)
 	return (size_t)-1 >> 1;
 }
 
+int lunatik_forget(lua_State *L)
+{
+	(void)L;
+	return 0;
+}
+
 long long lunatik_time(void)
 {
 	return (long long)time(NULL);
@@ -195,6 +201,14 @@ static double to_double(unsigned long long bits)
 
 unsigned long long lunatik_strtod(const char *s, char **end)
 {
+	const char *digits = s + strspn(s, " \t\n\v\f\r");
+
+	/* The C library also reads names. */
+	digits += *digits == '-' || *digits == '+';
+	if (*digits != '.' && (*digits < '0' || *digits > '9')) {
+		*end = (char *)s;
+		return 0;
+	}
 	return lunatik_bits(strtod(s, end));
 }
 

@@ -86,6 +86,9 @@ unsigned long long lunatik_random_seed(void);
 /* Bytes in use from which on the collector never pauses: near the state's memory limit. */
 size_t lunatik_gcmark(struct lua_State *L);
 
+/* The state is being closed, finalizers have run: true when its objects need not be freed one by one. */
+int lunatik_forget(struct lua_State *L);
+
 /* An address as scripts may see it: a keyed hash of `p`, never 0 for a pointer that is not NULL. */
 unsigned long lunatik_hash_ptr(const void *p);
 

@@ -61,7 +61,15 @@ int lunatik_number2str(char *buf, size_t size, double n)
 
 double lunatik_str2number(const char *s, char **end)
 {
-	return from_bits(strpbrk(s, "xX") ? lunatik_strxtod(s, end) : lunatik_strtod(s, end));
+	const char *digits = s;
+
+	while (*digits == ' ' || (*digits >= '\t' && *digits <= '\r'))
+		digits++;
+	if (*digits == '-' || *digits == '+')
+		digits++;
+	if (digits[0] == '0' && (digits[1] | 0x20) == 'x')
+		return from_bits(lunatik_strxtod(s, end));
+	return from_bits(lunatik_strtod(s, end));
 }
 
 #if defined(__KERNEL__)

@@ -27,7 +27,8 @@ ATTACKS = [
     ("string.format", 'local s = ("x"):rep(N * 2) for _ = 1, 4 do local p = string.format("%s", s) p = string.format("%q", s:sub(1, N // 2)) end'),
     ("string.byte, reverse, upper", 'local s = ("x"):rep(N * 2) s:reverse() s:upper() s:byte(1, math.min(#s, 200000))'),
     ("tostring of a huge string", 'local s = ("x"):rep(N * 2) print(#tostring(setmetatable({}, {__tostring = function() return s end})))'),
-    ("tonumber of a long text", 'local s = ("1"):rep(N * 2) tonumber(s) tonumber(s, 10) tonumber("0x" .. s)'),
+    ("tonumber of a long text", 'local s = ("1"):rep(N * 2) tonumber(s) tonumber(s, 10) tonumber("0x" .. s) tonumber("0x." .. s) '
+     'tonumber("0." .. s) tonumber(("0"):rep(N * 2)) tonumber((" "):rep(N * 2)) tonumber("1e" .. s) local n = s + 1'),
     ("table rehash", "local t = {} for i = 1, N // 8 do t[i] = i end local u = {} for i = 1, N // 16 do u[-i] = i end"),
     ("full collection", "local t = {} for i = 1, N // 20 do t[i] = {} end for _ = 1, 3 do collectgarbage() end"),
     ("chain of finalizers", "for _ = 1, N // 200 do setmetatable({}, {__gc = function(o) setmetatable({}, getmetatable(o)) end}) end collectgarbage()"),

@@ -197,6 +197,10 @@ impl<B: Backing> Heap<B> {
     /// Takes back a segment with no block in it, if
     /// [`reserve_shortfall_with`](Self::reserve_shortfall_with)`(slack)` stays 0 without it.
     pub fn take_surplus_segment(&mut self, slack: usize) -> Option<(NonNull<u8>, usize)> {
+        // The only one is never without a block while there is a Lua state.
+        if self.segs.count() < 2 && self.used() > 0 {
+            return None;
+        }
         self.give_up_empty_chunks();
         let spare = self.runs.usable().checked_sub(self.needed(slack))?;
         let seg = self
@@ -204,6 +208,35 @@ impl<B: Backing> Heap<B> {
             .iter()
             .find(|&s| self.runs.is_whole(s) && Runs::share(s) <= spare)?;
         self.take(seg)
+    }
+
+    /// True when no block lies in the backing: then the segments hold all there is.
+    pub fn is_whole_in_segments(&self) -> bool {
+        self.outside == 0 && !self.each_block()
+    }
+
+    /// Takes back a segment with whatever is in it; when none is left, the heap is as a new one with its limit.
+    ///
+    /// # Safety
+    ///
+    /// No block of the heap is used any more, and none is freed; between the first call and the one that gives `None`
+    /// there is no other.
+    pub unsafe fn take_any_segment(&mut self) -> Option<(NonNull<u8>, usize)> {
+        let first = self.segs.iter().next();
+        match first {
+            Some(seg) => {
+                self.segs.remove(seg.base);
+                Some((seg.base, seg.len))
+            }
+            None => {
+                self.runs = Runs::new();
+                self.partial = [ptr::null_mut(); CLASSES + 1];
+                self.reserved = 0;
+                let used = self.meter.used();
+                self.meter.credit(used);
+                None
+            }
+        }
     }
 
     fn take(&mut self, seg: Segment) -> Option<(NonNull<u8>, usize)> {

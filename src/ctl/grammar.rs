@@ -25,8 +25,8 @@ pub trait Buffer {
 /// One request, borrowed from the buffers of its [`Assembler`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// `create NAME [MAXALLOC] [marked]`, the limit in bytes.
-    Create { name: StateName, maxalloc: Option<u64>, marked: bool },
+    /// `create NAME [MAXALLOC] [marked] [percpu]`, the limit in bytes.
+    Create { name: StateName, maxalloc: Option<u64>, marked: bool, percpu: bool },
     /// `destroy NAME`
     Destroy { name: StateName },
     /// `execute NAME CHUNK`
@@ -144,39 +144,33 @@ impl<B: Buffer> Assembler<B> {
     }
 
     fn complete_line(&mut self, taken: usize, exists: impl Fn(&StateName) -> bool) -> Result<Fed<'_>> {
-        let parsed = parse_line(self.line.bytes(), self.script_max);
-        match parsed {
-            Err(error) => {
-                self.reset();
-                Err(error)
-            }
-            Ok(Line::Blank) => {
+        match verb_of(self.line.bytes()) {
+            b"" => {
                 self.line.clear();
                 Ok(Fed::Nothing(taken))
             }
-            Ok(Line::Header(header)) => {
-                let known = exists(&header.name);
-                let empty = header.length == 0;
-                self.line.clear();
-                self.body.clear();
-                if !known {
-                    return Err(Error::NotFound);
-                }
-                self.header = Some(header);
-                if empty {
-                    return match self.feed_body(&[])? {
-                        Fed::Request(_, request) => Ok(Fed::Request(taken, request)),
-                        other => Ok(other),
-                    };
-                }
-                Ok(Fed::Nothing(taken))
-            }
-            // Parsed anew, for the borrow of `line` to be the caller's.
-            Ok(Line::Request(_)) => match parse_line(self.line.bytes(), self.script_max)? {
-                Line::Request(request) => Ok(Fed::Request(taken, request)),
-                _ => Err(Error::Invalid),
-            },
+            b"run" | b"message" => self.begin_body(taken, exists),
+            // `line` is lent to what is returned; with its newline it goes when more comes, after an error, too.
+            _ => Ok(Fed::Request(taken, parse_request(self.line.bytes(), self.script_max)?)),
         }
+    }
+
+    fn begin_body(&mut self, taken: usize, exists: impl Fn(&StateName) -> bool) -> Result<Fed<'_>> {
+        let header = parse_header(self.line.bytes(), self.script_max);
+        self.reset();
+        let header = header?;
+        if !exists(&header.name) {
+            return Err(Error::NotFound);
+        }
+        let empty = header.length == 0;
+        self.header = Some(header);
+        if empty {
+            return match self.feed_body(&[])? {
+                Fed::Request(_, request) => Ok(Fed::Request(taken, request)),
+                other => Ok(other),
+            };
+        }
+        Ok(Fed::Nothing(taken))
     }
 
     fn feed_body(&mut self, input: &[u8]) -> Result<Fed<'_>> {
@@ -211,19 +205,52 @@ impl<B: Buffer> Assembler<B> {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives for a statement, and a box would have to be had")]
-enum Line<'a> {
-    Blank,
-    Header(Header),
-    Request(Request<'a>),
+/// The first word of a line.
+fn verb_of(line: &[u8]) -> &[u8] {
+    word(line.strip_suffix(b"\n").unwrap_or(line)).0
 }
 
-fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
+/// A line with more bytes behind it.
+fn parse_header(line: &[u8], script_max: usize) -> Result<Header> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    if line.len() > LINE_MAX {
+        return Err(Error::Invalid);
+    }
+    let (verb, rest) = word(line);
+    let (name, rest) = word(rest);
+    let (length, rest) = word(rest);
+    if verb == b"run" {
+        let script = trimmed(rest);
+        let name = StateName::new(name)?;
+        let length = usize::try_from(parse_number(length)?).map_err(|_| Error::TooBig)?;
+        if length > script_max {
+            return Err(Error::TooBig);
+        }
+        if script.len() > SCRIPT_NAME_MAX {
+            return Err(Error::NameTooLong);
+        }
+        let mut header = Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: Some(script.len()) };
+        for (to, from) in header.script.iter_mut().zip(script) {
+            *to = *from;
+        }
+        return Ok(header);
+    }
+    let name = StateName::new(name)?;
+    let length = usize::try_from(parse_number(length)?).map_err(|_| Error::MessageSize)?;
+    nothing_more(rest)?;
+    if length == 0 {
+        return Err(Error::Invalid);
+    }
+    if length > DATA_MAX {
+        return Err(Error::MessageSize);
+    }
+    Ok(Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: None })
+}
+
+/// A line that is a whole request.
+fn parse_request(line: &[u8], script_max: usize) -> Result<Request<'_>> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let (verb, rest) = word(line);
-    if verb.is_empty() {
-        return Ok(Line::Blank);
-    }
     if verb != b"execute" && line.len() > LINE_MAX {
         return Err(Error::Invalid);
     }
@@ -232,16 +259,22 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             let (name, rest) = word(rest);
             let name = StateName::new(name)?;
             let (size, after) = word(rest);
-            let (maxalloc, rest) = match size {
-                b"" | b"marked" => (None, rest),
+            let (maxalloc, mut rest) = match size {
+                b"" | b"marked" | b"percpu" => (None, rest),
                 size => (Some(parse_size(size)?), after),
             };
-            let (mark, rest) = word(rest);
-            if !matches!(mark, b"" | b"marked") {
-                return Err(Error::Invalid);
+            let (mut marked, mut percpu) = (false, false);
+            loop {
+                let (option, after) = word(rest);
+                match option {
+                    b"" => break,
+                    b"marked" if !marked => marked = true,
+                    b"percpu" if !percpu => percpu = true,
+                    _ => return Err(Error::Invalid),
+                }
+                rest = after;
             }
-            nothing_more(rest)?;
-            Request::Create { name, maxalloc, marked: !mark.is_empty() }
+            Request::Create { name, maxalloc, marked, percpu }
         }
         b"destroy" => Request::Destroy { name: only_name(rest)? },
         b"cancel" => Request::Cancel { name: only_name(rest)? },
@@ -258,38 +291,6 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
             }
             Request::Execute { name, chunk }
         }
-        b"run" => {
-            let (name, rest) = word(rest);
-            let (length, rest) = word(rest);
-            let script = trimmed(rest);
-            let name = StateName::new(name)?;
-            let length = usize::try_from(parse_number(length)?).map_err(|_| Error::TooBig)?;
-            if length > script_max {
-                return Err(Error::TooBig);
-            }
-            if script.len() > SCRIPT_NAME_MAX {
-                return Err(Error::NameTooLong);
-            }
-            let mut header = Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: Some(script.len()) };
-            for (to, from) in header.script.iter_mut().zip(script) {
-                *to = *from;
-            }
-            return Ok(Line::Header(header));
-        }
-        b"message" => {
-            let (name, rest) = word(rest);
-            let (length, rest) = word(rest);
-            let name = StateName::new(name)?;
-            let length = usize::try_from(parse_number(length)?).map_err(|_| Error::MessageSize)?;
-            nothing_more(rest)?;
-            if length == 0 {
-                return Err(Error::Invalid);
-            }
-            if length > DATA_MAX {
-                return Err(Error::MessageSize);
-            }
-            return Ok(Line::Header(Header { name, length, script: [0; SCRIPT_NAME_MAX], script_len: None }));
-        }
         b"bind" => {
             let (port, rest) = word(rest);
             nothing_more(rest)?;
@@ -304,7 +305,7 @@ fn parse_line(line: &[u8], script_max: usize) -> Result<Line<'_>> {
         b"unmark" => Request::Unmark { name: only_name(rest)? },
         _ => return Err(Error::Invalid),
     };
-    Ok(Line::Request(request))
+    Ok(request)
 }
 
 fn is_blank(b: &u8) -> bool {
@@ -430,12 +431,14 @@ mod tests {
             let fed = a.feed(text, |_| true);
             assert_eq!(fed, Ok(Fed::Request(text.len(), expected)));
         };
-        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None, marked: false });
-        one(b"create a marked\n", Request::Create { name: name("a"), maxalloc: None, marked: true });
-        one(b"create a 64K  marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true });
-        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: false });
-        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20), marked: false });
-        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30), marked: false });
+        one(b"create a\n", Request::Create { name: name("a"), maxalloc: None, marked: false, percpu: false });
+        one(b"create a marked\n", Request::Create { name: name("a"), maxalloc: None, marked: true, percpu: false });
+        one(b"create a 64K  marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true, percpu: false });
+        one(b"create a 65536\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: false, percpu: false });
+        one(b"create\ta 2m \n", Request::Create { name: name("a"), maxalloc: Some(2 << 20), marked: false, percpu: false });
+        one(b"create a percpu\n", Request::Create { name: name("a"), maxalloc: None, marked: false, percpu: true });
+        one(b"create a 64K percpu marked\n", Request::Create { name: name("a"), maxalloc: Some(65536), marked: true, percpu: true });
+        one(b"create a 1G\r\n", Request::Create { name: name("a"), maxalloc: Some(1 << 30), marked: false, percpu: false });
         one(b"execute a  return 1 \n", Request::Execute { name: name("a"), chunk: b" return 1 " });
         one(b"execute a\n", Request::Execute { name: name("a"), chunk: b"" });
         one(b"destroy a\n", Request::Destroy { name: name("a") });

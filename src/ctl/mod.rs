@@ -13,11 +13,10 @@ mod owned;
 
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
-use crate::kapi::files::{copy_in, copy_out};
+use crate::kapi::files::copy_out;
 use crate::kapi::params;
 use crate::kapi::sync::{Guarded, TurnClass};
 use crate::kapi::wait::Poll;
-use crate::lua::vm::Message;
 use crate::mailbox::Mailbox;
 use crate::registry::registry;
 use crate::state::{ChunkName, Origin, Wait};
@@ -64,7 +63,7 @@ impl Session {
             reply: None,
             unread: false,
             failed: None,
-            piece: Bytes::zeroed(PIECE)?,
+            piece: Bytes::new(),
             owned: Owned::new(mailbox.clone()),
         };
         let has_reply = AtomicBool::new(false);
@@ -149,7 +148,9 @@ fn write_pieces(work: &mut Work, from: &mut IovIterSource<'_>, piece: &mut Bytes
     // Bytes of this write before the request that is midway.
     let mut settled = 0_usize;
     while !from.is_empty() {
-        let got = match copy_in(from, piece.bytes_mut()) {
+        let got = match piece.refill(from, PIECE) {
+            Ok(0) if consumed == 0 => return Err(Error::Fault),
+            Ok(0) => return Ok(consumed),
             Ok(got) => got,
             Err(error) if consumed == 0 => return Err(error),
             Err(_) => return Ok(consumed),
@@ -228,12 +229,12 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
     let registry = registry()?;
     let nothing = || Ok((Ok(()), Bytes::new()));
     match request {
-        Request::Create { name, maxalloc, marked: false } => {
-            registry.create(name, *maxalloc, 0)?;
+        Request::Create { name, maxalloc, marked: false, percpu } => {
+            registry.create(name, *maxalloc, 0, *percpu)?;
             nothing()
         }
-        Request::Create { name, maxalloc, marked: true } => {
-            owned.mark_new(|session| registry.create(name, *maxalloc, session))?;
+        Request::Create { name, maxalloc, marked: true, percpu } => {
+            owned.mark_new(|session| registry.create(name, *maxalloc, session, *percpu))?;
             nothing()
         }
         Request::Mark { name } => {
@@ -249,7 +250,7 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
             nothing()
         }
         Request::Cancel { name } => {
-            registry.get(name)?.vm().cancel();
+            registry.get(name)?.cancel();
             nothing()
         }
         Request::List => Ok((Ok(()), registry.list()?)),
@@ -261,10 +262,7 @@ fn try_carry_out(owned: &mut Owned, request: &Request<'_>, wait: Wait) -> Result
         Request::Receive => Ok((Ok(()), owned.receive(wait == Wait::No)?)),
         Request::Message { name, bytes } => {
             let state = registry.get(name)?;
-            let mut message = Message::new(bytes.len(), owned.port())?;
-            for (to, from) in message.bytes_mut().iter_mut().zip(*bytes) {
-                *to = *from;
-            }
+            let message = state.vm().new_message(bytes.len(), owned.port(), |to| to.append(bytes))?;
             // The request stays failed until its reply is read: it is not begun anew.
             let restart = |error| if error == Error::Restart { Error::Interrupted } else { error };
             let outcome = state.message(message, wait).map_err(restart)?;

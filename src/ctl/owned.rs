@@ -86,7 +86,7 @@ impl Owned {
         if self.port.is_none() {
             return Err(Error::Invalid);
         }
-        self.mailbox.take(usize::MAX, nonblock, Ok)?.ok_or(Error::Gone)
+        self.mailbox.take(usize::MAX, nonblock, Bytes::copy_of)?.ok_or(Error::Gone)
     }
 }
 

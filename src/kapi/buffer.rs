@@ -7,6 +7,10 @@ use crate::error::{Error, Result};
 use crate::messages::PAGE;
 use kernel::alloc::flags::{__GFP_NOWARN, GFP_ATOMIC, GFP_KERNEL_ACCOUNT};
 use kernel::alloc::{KVVec, KVec};
+use kernel::iov::IovIterSource;
+
+/// An empty buffer keeps up to so many bytes for what comes next.
+const KEPT: usize = 4096;
 
 /// A growable buffer; large ones are made of scattered pages.
 pub struct Bytes(KVVec<u8>);
@@ -22,6 +26,28 @@ impl Bytes {
         let mut copy = Self::new();
         copy.append(bytes)?;
         Ok(copy)
+    }
+
+    /// An empty buffer with room for `len` bytes.
+    pub fn with_capacity(len: usize) -> Result<Self> {
+        KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT).map(Self).map_err(|_| Error::NoMemory)
+    }
+
+    /// How many bytes it holds before it asks for memory.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// Becomes the next user bytes, at most `len` of them: how many came before a fault. [`Error::NoMemory`].
+    pub fn refill(&mut self, from: &mut IovIterSource<'_>, len: usize) -> Result<usize> {
+        self.0.clear();
+        let wanted = len.min(from.len());
+        self.0.reserve(wanted, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
+        let room = self.0.spare_capacity_mut().get_mut(..wanted).unwrap_or(&mut []);
+        let got = from.copy_from_iter_raw(room).len();
+        // SAFETY: So many bytes of the spare capacity were written.
+        unsafe { self.0.inc_len(got) };
+        Ok(got)
     }
 
     /// `len` zero bytes.
@@ -51,7 +77,7 @@ impl Buffer for Bytes {
     }
 
     fn clear(&mut self) {
-        if self.0.capacity() > 1024 {
+        if self.0.capacity() > KEPT {
             self.0 = KVVec::new();
         } else {
             self.0.clear();

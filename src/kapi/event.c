@@ -43,6 +43,7 @@ struct lunatik_queue {
 	struct list_head ready;
 	struct work_struct work;
 	void *state;
+	unsigned int interpreter;	/* which one of the state's */
 	u32 closing;
 	bool collect;		/* garbage is to be collected */
 };
@@ -306,7 +307,7 @@ static void handle_events(struct work_struct *work)
 		cond_resched();
 		lunatik_sleep_out_suspend(&queue->closing, 0);
 		/* Read before `closing`: an event that begins is cancelled by whoever closes. */
-		mark = lunatik_state_mark(queue->state);
+		mark = lunatik_state_mark(queue->state, queue->interpreter);
 		spin_lock_bh(&queue->lock);
 		collect = !queue->closing && queue->collect;
 		queue->collect = false;
@@ -317,13 +318,13 @@ static void handle_events(struct work_struct *work)
 		}
 		spin_unlock_bh(&queue->lock);
 		if (collect)
-			lunatik_state_collect(queue->state, mark);
+			lunatik_state_collect(queue->state, queue->interpreter, mark);
 		if (!event && !collect)
 			break;
 		if (!event)
 			continue;
 		settle(event);
-		lunatik_state_event(queue->state, event, mark);
+		lunatik_state_event(queue->state, queue->interpreter, event, mark);
 	}
 	lunatik_state_put(queue->state);
 }
@@ -391,7 +392,7 @@ void lunatik_queue_drain(struct lunatik_queue *queue)
 }
 
 /* NULL when memory is out. Process context. */
-struct lunatik_queue *lunatik_queue_new(void *state)
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter)
 {
 	struct lunatik_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 
@@ -403,6 +404,7 @@ struct lunatik_queue *lunatik_queue_new(void *state)
 	INIT_LIST_HEAD(&queue->ready);
 	INIT_WORK(&queue->work, handle_events);
 	queue->state = state;
+	queue->interpreter = interpreter;
 	return queue;
 }
 

@@ -5,12 +5,12 @@
 use crate::error::{Error, Result};
 use crate::state::State;
 use crate::world::WORLD;
-use core::ffi::c_void;
+use core::ffi::{c_uint, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::sync::{Arc, ArcBorrow};
 
 extern "C" {
-    fn lunatik_queue_new(state: *mut c_void) -> *mut c_void;
+    fn lunatik_queue_new(state: *mut c_void, interpreter: c_uint) -> *mut c_void;
     fn lunatik_queue_call(queue: *mut c_void);
     fn lunatik_queue_is_waited_for(queue: *mut c_void) -> bool;
     fn lunatik_queue_collect(queue: *mut c_void);
@@ -33,12 +33,12 @@ impl Queue {
         Self(AtomicPtr::new(core::ptr::null_mut()))
     }
 
-    /// Makes it. Process context, once; [`Error::NoMemory`].
-    pub fn make(&self, state: &Arc<State>) -> Result {
+    /// Makes it, for one of the state's interpreters. Process context, once; [`Error::NoMemory`].
+    pub fn make(&self, state: &Arc<State>, interpreter: u32) -> Result {
         // The queue lies in the state: the pointer needs no reference of its own.
         let state = Arc::as_ptr(state).cast_mut().cast();
         // SAFETY: Process context.
-        let queue = unsafe { lunatik_queue_new(state) };
+        let queue = unsafe { lunatik_queue_new(state, interpreter) };
         self.0.store(queue, Ordering::Release);
         if queue.is_null() { Err(Error::NoMemory) } else { Ok(()) }
     }
@@ -100,21 +100,21 @@ unsafe extern "C" fn lunatik_state_get(state: *mut c_void) {
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_mark(state: *mut c_void) -> u32 {
+unsafe extern "C" fn lunatik_state_mark(state: *mut c_void, interpreter: c_uint) -> u32 {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.vm().mark()
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.interpreter(interpreter).mark()
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_collect(state: *mut c_void, mark: u32) {
+unsafe extern "C" fn lunatik_state_collect(state: *mut c_void, interpreter: c_uint, mark: u32) {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.vm().collect(mark);
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.interpreter(interpreter).collect(mark);
 }
 
 #[no_mangle]
-unsafe extern "C" fn lunatik_state_event(state: *mut c_void, event: *mut c_void, mark: u32) {
+unsafe extern "C" fn lunatik_state_event(state: *mut c_void, interpreter: c_uint, event: *mut c_void, mark: u32) {
     // SAFETY: The work item holds a reference.
-    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.event(Due(event), mark);
+    unsafe { ArcBorrow::from_raw(state.cast::<State>()) }.event(interpreter, Due(event), mark);
 }
 
 /// A part of `totalmax` for what an operation brings.

@@ -170,7 +170,7 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 bool lunatik_op_start(struct lunatik_event *event);
 void lunatik_op_run(struct lunatik_event *event);
 bool lunatik_event_park(struct lunatik_event *event, bool first);
-struct lunatik_queue *lunatik_queue_new(void *state);
+struct lunatik_queue *lunatik_queue_new(void *state, unsigned int interpreter);
 void lunatik_queue_collect(struct lunatik_queue *queue);
 void lunatik_queue_call(struct lunatik_queue *queue);
 bool lunatik_queue_is_waited_for(struct lunatik_queue *queue);
@@ -180,11 +180,11 @@ void lunatik_queue_drain(struct lunatik_queue *queue);
 void lunatik_queue_free(struct lunatik_queue *queue);
 
 /* Rust's: one event of a state is due. Process context. */
-void lunatik_state_event(void *state, struct lunatik_event *event, u32 mark);
+void lunatik_state_event(void *state, unsigned int interpreter, struct lunatik_event *event, u32 mark);
 /* Rust's: garbage is to be collected. Process context. */
-void lunatik_state_collect(void *state, u32 mark);
-/* Rust's: counts the cancellations of a state. */
-u32 lunatik_state_mark(void *state);
+void lunatik_state_collect(void *state, unsigned int interpreter, u32 mark);
+/* Rust's: counts the cancellations of a state's interpreter. */
+u32 lunatik_state_mark(void *state, unsigned int interpreter);
 /* Rust's: one reference more. Any context. */
 void lunatik_state_get(void *state);
 /* Rust's: takes a part of `totalmax`, in bytes, if there is as much; gives it back. Any context. */
@@ -201,6 +201,18 @@ void lunatik_netns_exit(void);
 struct lunatik_netns *lunatik_netns_new(void);
 void lunatik_netns_close(struct lunatik_netns *netns);
 void lunatik_netns_free(struct lunatik_netns *netns);
+
+/* --- shared.c ------------------------------------------------------------------------------------ */
+
+#define LUNATIK_COUNTER_NAME	48	/* bytes of a counter's name at most, as in shim.h */
+struct lunatik_shared;
+struct lunatik_counter;
+struct lunatik_shared *lunatik_shared_new(unsigned int interpreters);
+void lunatik_shared_free(struct lunatik_shared *shared);
+struct lunatik_counter *lunatik_shared_counter(struct lunatik_shared *shared, const char *name, size_t len, int *full);
+void lunatik_counter_add(struct lunatik_counter *counter, unsigned int interpreter, long long n);
+long long lunatik_counter_sum(const struct lunatik_counter *counter);
+unsigned int lunatik_online_cpus(void);
 
 /* --- guard.c ----------------------------------------------------------------------------------- */
 
@@ -223,7 +235,8 @@ void *lunatik_stack_alloc(size_t size);
 void *lunatik_block_alloc(size_t size);
 void lunatik_block_free(void *block);
 void *lunatik_segment_alloc(size_t size);
-void lunatik_segment_free(void *segment);
+void lunatik_segment_free(void *segment, size_t size);
+void lunatik_segments_exit(void);
 void lunatik_stack_free(void *stack);
 void lunatik_stack_look(const void *stack, size_t size);
 void *lunatik_cpu_stack_take(void);

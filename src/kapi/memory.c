@@ -133,13 +133,63 @@ void lunatik_block_free(void *block)
 	kfree(block);
 }
 
+/*
+ * Segments of states that are gone, for those that come: most are of one size, and a new one costs as much as all else of
+ * a state. What is in them is not looked at by anybody. They stay with whom they were accounted to.
+ * With KASAN none is kept, for the detectors are to see each.
+ */
+#define KEPT_SEGMENTS		4
+#define KEPT_SEGMENT_MAX	(IS_ENABLED(CONFIG_KASAN) ? 0 : 128 * 1024)
+
+static struct {
+	void *base;
+	size_t size;
+} kept_segments[KEPT_SEGMENTS];
+static DEFINE_SPINLOCK(kept_segments_lock);
+
 /* A segment, page-aligned; process context, NULL when memory is out. */
 void *lunatik_segment_alloc(size_t size)
 {
+	void *segment = NULL;
+	int i;
+
+	spin_lock(&kept_segments_lock);
+	for (i = 0; i < KEPT_SEGMENTS && !segment; i++) {
+		if (kept_segments[i].base && kept_segments[i].size == size) {
+			segment = kept_segments[i].base;
+			kept_segments[i].base = NULL;
+		}
+	}
+	spin_unlock(&kept_segments_lock);
+	if (segment)
+		return segment;
 	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 }
 
-void lunatik_segment_free(void *segment)
+/* Process context. */
+void lunatik_segment_free(void *segment, size_t size)
 {
+	int i;
+
+	spin_lock(&kept_segments_lock);
+	for (i = 0; i < KEPT_SEGMENTS && size <= KEPT_SEGMENT_MAX && segment; i++) {
+		if (!kept_segments[i].base) {
+			kept_segments[i].base = segment;
+			kept_segments[i].size = size;
+			segment = NULL;
+		}
+	}
+	spin_unlock(&kept_segments_lock);
 	vfree(segment);
+}
+
+/* No state is left. */
+void lunatik_segments_exit(void)
+{
+	int i;
+
+	for (i = 0; i < KEPT_SEGMENTS; i++) {
+		vfree(kept_segments[i].base);
+		kept_segments[i].base = NULL;
+	}
 }

@@ -14,6 +14,7 @@ mod klua;
 pub mod netns;
 mod node;
 pub mod params;
+pub mod shared;
 pub mod stack;
 pub mod sync;
 pub mod trace;

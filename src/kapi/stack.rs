@@ -35,6 +35,7 @@ extern "C" {
     fn lunatik_cpu_stack_give();
     fn lunatik_cpu_stacks_init(size: usize) -> c_int;
     fn lunatik_cpu_stacks_exit();
+    fn lunatik_segments_exit();
     fn lunatik_sema_init(sema: *mut bindings::semaphore, n: c_int);
     fn lunatik_down_killable(sema: *mut bindings::semaphore) -> c_int;
     fn lunatik_run_on_side(arg: *mut c_void, top: *mut c_void);
@@ -239,11 +240,12 @@ pub fn init() -> Result {
     Ok(())
 }
 
-/// Undoes [`init`]. No Lua runs any more.
+/// Undoes [`init`], and frees what was kept of the memory of states. No Lua runs any more.
 pub fn exit() {
     // SAFETY: Process context, nothing runs any more.
     unsafe {
         lunatik_guard_exit();
         lunatik_cpu_stacks_exit();
+        lunatik_segments_exit();
     }
 }

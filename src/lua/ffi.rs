@@ -29,9 +29,13 @@ pub struct RawVm {
     pub main: *mut LuaState,
     pub aux: *mut LuaState,
     pub top: *mut LuaState,
+    pub spare: *mut LuaState,
     pub waiting: *mut LuaState,
     pub queue: *mut c_void,
     pub netns: *mut c_void,
+    pub shared: *mut c_void,
+    pub interpreter: c_uint,
+    pub interpreters: c_uint,
     pub timers: i64,
     pub handling: i64,
     pub staging: *mut LuaState,
@@ -107,6 +111,7 @@ extern "C" {
     pub fn lunatik_chunk_call(thread: *mut LuaState, chunk: *mut RawChunk);
     pub fn lunatik_message_run(thread: *mut LuaState, chunk: *mut RawChunk, message: *mut RawMessage);
     pub fn lunatik_collect(thread: *mut LuaState);
+    pub fn lunatik_generation_settle(vm: *mut RawVm, good: c_int);
     pub fn lunatik_event_take(vm: *mut RawVm, event: *mut c_void, thread: *mut *mut LuaState) -> c_int;
     pub fn lunatik_event_mark(event: *mut c_void) -> c_uint;
 }

@@ -98,22 +98,20 @@ void lunatik_generation_begin(lua_State *thread)
 	lunatik_threadbits(thread) |= (unsigned long)vm->generation << LUNATIK_GENERATION;
 }
 
-/* The `code` script on `thread` has ended, or waits for the first time: `good` to publish what it staged. */
-void lunatik_generation_end(lua_State *thread, int good)
+/*
+ * Publishes what the last `code` script staged, if `good`, and withdraws what it replaces; else discards it, and what
+ * became live of it since.
+ */
+static void settle(struct lunatik_vm *vm, int good)
 {
-	struct lunatik_vm *vm = lunatik_vm_of(thread);
 	struct lunatik_registration *r, *next;
 
-	if (vm->staging != thread)
-		return;
-	vm->staging = NULL;
-	if (good && vm->replaces) {
-		vm->replaced = generation_of(thread);
-		for (r = vm->live; r; r = next) {
-			next = r->next;
-			if (is_withdrawn(vm, r->generation))
-				r->ops->withdraw(vm, r);
-		}
+	if (good && vm->replaces)
+		vm->replaced = vm->generation;
+	for (r = vm->live; r; r = next) {
+		next = r->next;
+		if (good ? vm->replaces && is_withdrawn(vm, r->generation) : r->generation == vm->generation)
+			r->ops->withdraw(vm, r);
 	}
 	/* The list has the last one first; they take effect in the order in which they were made. */
 	for (r = vm->staged; r && r->next; r = r->next)
@@ -132,6 +130,31 @@ void lunatik_generation_end(lua_State *thread, int good)
 		}
 		r = before;
 	}
+}
+
+/* The `code` script on `thread` has ended, or waits for the first time: `good` to publish what it staged. */
+void lunatik_generation_end(lua_State *thread, int good)
+{
+	struct lunatik_vm *vm = lunatik_vm_of(thread);
+
+	if (vm->staging != thread)
+		return;
+	vm->staging = NULL;
+	settle(vm, good);
+}
+
+/* The same, but what it staged waits for lunatik_generation_settle, which comes before the next `code` script. */
+void lunatik_generation_hold(lua_State *thread)
+{
+	struct lunatik_vm *vm = lunatik_vm_of(thread);
+
+	if (vm->staging == thread)
+		vm->staging = NULL;
+}
+
+void lunatik_generation_settle(struct lunatik_vm *vm, int good)
+{
+	settle(vm, good);
 }
 
 /*

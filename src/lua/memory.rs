@@ -22,7 +22,7 @@ extern "C" {
     fn lunatik_block_alloc(size: usize) -> *mut c_void;
     fn lunatik_block_free(block: *mut c_void);
     fn lunatik_segment_alloc(size: usize) -> *mut c_void;
-    fn lunatik_segment_free(segment: *mut c_void);
+    fn lunatik_segment_free(segment: *mut c_void, size: usize);
     fn lunatik_each_block() -> bool;
 }
 
@@ -99,12 +99,22 @@ impl Segment {
     pub fn take_empty(heap: &mut StateHeap) -> Option<Self> {
         heap.take_free_segment().map(|(base, len)| Self { base, len })
     }
+
+    /// One with all that is in it.
+    ///
+    /// # Safety
+    ///
+    /// Those of [`Heap::take_any_segment`].
+    pub unsafe fn take_any(heap: &mut StateHeap) -> Option<Self> {
+        // SAFETY: By the caller.
+        unsafe { heap.take_any_segment() }.map(|(base, len)| Self { base, len })
+    }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
         // SAFETY: It came from `lunatik_segment_alloc`, and no heap has it.
-        unsafe { lunatik_segment_free(self.base.as_ptr().cast()) };
+        unsafe { lunatik_segment_free(self.base.as_ptr().cast(), self.len) };
     }
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lua.h"
+#include "lstate.h"
 #include "lauxlib.h"
 #include "lualib.h"
 #include "memlib.h"
@@ -52,9 +53,12 @@ static int open_state(lua_State *L)
 {
 	struct lunatik_vm *vm = lunatik_vm_of(L);
 
+	/* Nearly all that is made here stays. */
+	lua_gc(L, LUA_GCSTOP, 0);
 	luaL_openlibs(L);
 	vm->aux = lua_newthread(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, vm->aux);
+	lua_gc(L, LUA_GCRESTART, 0);
 	return 0;
 }
 
@@ -80,6 +84,7 @@ void lunatik_vm_close(struct lunatik_vm *vm)
 	lua_close(vm->main);
 	vm->main = NULL;
 	vm->aux = NULL;
+	vm->spare = NULL;
 }
 
 static int new_thread(lua_State *L)
@@ -93,8 +98,11 @@ static int new_thread(lua_State *L)
 
 lua_State *lunatik_thread_new(struct lunatik_vm *vm)
 {
-	lua_State *thread = NULL;
+	lua_State *thread = vm->spare;
 
+	vm->spare = NULL;
+	if (thread != NULL)
+		return thread;
 	lua_pushcfunction(vm->aux, new_thread);
 	if (lua_pcall(vm->aux, 0, 1, 0) == LUA_OK)
 		thread = lua_tothread(vm->aux, -1);
@@ -102,11 +110,29 @@ lua_State *lunatik_thread_new(struct lunatik_vm *vm)
 	return thread;
 }
 
+/* True when a thread is nearly as a new one would be: its entry ended without error, left no hook, and was not deep. */
+static int is_as_new(lua_State *thread)
+{
+	return lua_status(thread) == LUA_OK && lua_gethookmask(thread) == 0 && thread->ci == &thread->base_ci &&
+	       thread->stacksize <= 4 * BASIC_STACK_SIZE && thread->nci <= 16;
+}
+
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread)
 {
+	if (vm->spare == NULL && is_as_new(thread)) {
+		lua_settop(thread, 0);
+		lunatik_threadbits(thread) = 0;
+		vm->spare = thread;
+		return;
+	}
 	/* The key exists, so this assignment allocates nothing and cannot raise. */
 	lua_pushnil(vm->aux);
 	lua_rawsetp(vm->aux, LUA_REGISTRYINDEX, thread);
+}
+
+int lunatik_forget(lua_State *L)
+{
+	return lunatik_vm_forget(lunatik_vm_of(L));
 }
 
 size_t lunatik_gcmark(lua_State *L)
@@ -274,7 +300,12 @@ void lunatik_chunk_run(lua_State *thread, struct lunatik_chunk *chunk, int may_w
 		lunatik_take_outcome(thread, lua_resume(thread, NULL, 1), chunk);
 	else
 		lunatik_take_outcome(thread, lua_pcall(thread, 1, 2, 0), chunk);
-	lunatik_generation_end(thread, chunk->end == LUNATIK_DONE || chunk->end == LUNATIK_WAITS);
+	if (chunk->end != LUNATIK_DONE && chunk->end != LUNATIK_WAITS)
+		lunatik_generation_end(thread, 0);
+	else if (chunk->staged > 1)
+		lunatik_generation_hold(thread);
+	else
+		lunatik_generation_end(thread, 1);
 }
 
 void lunatik_chunk_resume(lua_State *thread, struct lunatik_chunk *chunk)
@@ -356,12 +387,22 @@ static int lunatik_atomic(lua_State *L)
 	return lua_gettop(L);
 }
 
+/* lunatik.interpreter() -> which one of the state's this is, from 1 on, and how many there are. */
+static int lunatik_interpreter(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)lunatik_vm_of(L)->interpreter + 1);
+	lua_pushinteger(L, lunatik_vm_of(L)->interpreters);
+	return 2;
+}
+
 static const luaL_Reg lunatik_functions[] = {
 	{ "name", lunatik_name },
 	{ "limits", lunatik_limits },
 	{ "atomic", lunatik_atomic },
 	{ "replace", lunatik_replace },
 	{ "send", lunatik_send },
+	{ "shared", lunatik_shared },
+	{ "interpreter", lunatik_interpreter },
 	{ NULL, NULL },
 };
 

@@ -16,6 +16,8 @@ struct lunatik_event;
 struct lunatik_netns;
 struct lunatik_queue;
 struct lunatik_registration;
+struct lunatik_shared;
+struct lunatik_counter;
 
 /* One Lua state. `ext` comes first: the extra space of every lua_State points here. */
 struct lunatik_vm {
@@ -23,9 +25,13 @@ struct lunatik_vm {
 	lua_State *main;	/* the main thread: it never runs a script */
 	lua_State *aux;		/* for short protected work that never breaks */
 	lua_State *top;		/* the thread that what runs now began with */
+	lua_State *spare;	/* a thread for the next entry, or NULL */
 	lua_State *waiting;	/* who yields to the executor, from its yield until that arrives there */
 	struct lunatik_queue *queue;	/* the events of this state */
 	struct lunatik_netns *netns;	/* where its hooks and sockets live */
+	struct lunatik_shared *shared;	/* the counters of all interpreters */
+	unsigned int interpreter;	/* which one of the state's, from 0 on */
+	unsigned int interpreters;	/* how many it has */
 	long long timers;	/* numbers given to timers */
 	long handling;		/* a traceback is being made, which nothing may interrupt */
 	lua_State *staging;	/* the thread of a `code` script that has not waited yet */
@@ -68,7 +74,7 @@ struct lunatik_chunk {
 	size_t len;		/* its length in bytes */
 	size_t pos;		/* how much of it the parser has seen */
 	const char *name;	/* the chunk's name, as lua_load takes it */
-	int staged;		/* a `code` script: what it registers is staged */
+	int staged;		/* a `code` script: what it registers is staged; 2: until lunatik_generation_settle */
 	int end;		/* enum lunatik_end */
 	const char *result;	/* text on the thread's stack, valid until lunatik_thread_free */
 	size_t result_len;
@@ -83,7 +89,10 @@ int lunatik_vm_open(struct lunatik_vm *vm, lua_Alloc alloc, void *ud);
 /* Runs the finalizers and frees everything. The state must have no entry and no armed event. */
 void lunatik_vm_close(struct lunatik_vm *vm);
 
-/* A new thread, kept alive until lunatik_thread_free; NULL when memory is out. */
+/*
+ * A thread on which nothing runs, kept alive until lunatik_thread_free; NULL when memory is out. What entries leave
+ * behind serves later ones.
+ */
 lua_State *lunatik_thread_new(struct lunatik_vm *vm);
 void lunatik_thread_free(struct lunatik_vm *vm, lua_State *thread);
 
@@ -154,6 +163,8 @@ void lunatik_registration_remove(struct lunatik_registration *r);
 void lunatik_generation_inherit(lua_State *thread, const struct lunatik_registration *r);
 void lunatik_generation_begin(lua_State *thread);
 void lunatik_generation_end(lua_State *thread, int good);
+void lunatik_generation_hold(lua_State *thread);
+void lunatik_generation_settle(struct lunatik_vm *vm, int good);
 int lunatik_replace(lua_State *L);
 
 /* --- waiting, for libraries (coroutine.c) ------------------------------------------------------ */
@@ -166,6 +177,7 @@ int lunatik_open_timer(lua_State *L);
 /* --- libraries and what shim.c shares with them ------------------------------------------------- */
 
 int lunatik_send(lua_State *L);
+int lunatik_shared(lua_State *L);
 int lunatik_open_netlink(lua_State *L);
 int lunatik_callback_ended(lua_State *L, int status);
 int lunatik_message_handler(lua_State *L);
@@ -185,6 +197,13 @@ void lunatik_op_init(struct lunatik_event *event, struct lunatik_queue *queue, v
 _Bool lunatik_op_start(struct lunatik_event *event);
 _Bool lunatik_event_park(struct lunatik_event *event, _Bool first);
 void lunatik_queue_call(struct lunatik_queue *queue);
+
+/* --- what src/kapi/shared.c provides ------------------------------------------------------------ */
+
+#define LUNATIK_COUNTER_NAME	48	/* bytes of a counter's name at most, as in kapi.h */
+struct lunatik_counter *lunatik_shared_counter(struct lunatik_shared *shared, const char *name, size_t len, int *full);
+void lunatik_counter_add(struct lunatik_counter *counter, unsigned int interpreter, long long n);
+long long lunatik_counter_sum(const struct lunatik_counter *counter);
 
 /* --- what Rust provides ------------------------------------------------------------------- */
 
@@ -237,6 +256,9 @@ int lunatik_port_send(struct lunatik_vm *vm, unsigned int port, const char *byte
 
 /* True when what runs is to end: its next poll raises. */
 _Bool lunatik_is_ending(struct lunatik_vm *vm);
+
+/* True when the state's memory can be given back whole, without its blocks being freed; they are not then. */
+_Bool lunatik_vm_forget(struct lunatik_vm *vm);
 
 /* The limit and what is in use of it, in bytes. */
 size_t lunatik_vm_limit(struct lunatik_vm *vm);

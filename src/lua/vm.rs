@@ -12,6 +12,7 @@
 
 use super::ffi::{self, end, why, RawChunk, RawVm};
 use super::memory::{self, Segment, Slab, StateHeap};
+use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::events::{Due, Queue};
@@ -26,7 +27,7 @@ use crate::name::StateName;
 use crate::state::State;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use entry::{Entry, Job, Kind};
@@ -58,6 +59,20 @@ pub struct Stats {
     pub messages_out: u64,
 }
 
+impl Stats {
+    /// Adds those of another interpreter, which had the same scripts; of the longest hold the longer one counts.
+    pub fn add(&mut self, other: &Self) {
+        let Self { executions: _, events, errors, slices, overruns, longest_hold, messages_in, messages_out } = other;
+        self.events += events;
+        self.errors += errors;
+        self.slices += slices;
+        self.overruns += overruns;
+        self.longest_hold = self.longest_hold.max(*longest_hold);
+        self.messages_in += messages_in;
+        self.messages_out += messages_out;
+    }
+}
+
 /// What is guarded by the lock.
 struct Inner {
     raw: RawVm,
@@ -71,6 +86,8 @@ struct Inner {
     /// Messages whose callbacks wait.
     kept: Kept,
     open: bool,
+    /// It was closed, and its blocks were not freed.
+    forgotten: bool,
 }
 
 /// A Lua state with its lock.
@@ -87,6 +104,8 @@ pub struct Vm {
     #[pin]
     room: WaitQueue,
     cancels: AtomicU32,
+    /// Of a state with several: the first interpreter, which has the messages; null for that one itself.
+    first: AtomicPtr<Vm>,
     name: StateName,
 }
 
@@ -118,8 +137,19 @@ pub struct Chunk<'a> {
     pub text: &'a [u8],
     /// Its name as `load` takes it, with a terminating zero.
     pub name: &'a [u8],
-    /// What it registers takes effect when it ends without error or first waits, and not before.
-    pub staged: bool,
+    /// When what it registers takes effect.
+    pub staged: Staged,
+}
+
+/// When what a chunk registers takes effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// At once.
+    No = 0,
+    /// When it ends without error or first waits, and not before.
+    Yes = 1,
+    /// The same, but with [`Vm::settle`], when the other interpreters are as far.
+    Held = 2,
 }
 
 impl Vm {
@@ -139,9 +169,13 @@ impl Vm {
                 main: core::ptr::null_mut(),
                 aux: core::ptr::null_mut(),
                 top: core::ptr::null_mut(),
+                spare: core::ptr::null_mut(),
                 waiting: core::ptr::null_mut(),
                 queue: core::ptr::null_mut(),
                 netns: core::ptr::null_mut(),
+                shared: core::ptr::null_mut(),
+                interpreter: 0,
+                interpreters: 1,
                 timers: 0,
                 handling: 0,
                 staging: core::ptr::null_mut(),
@@ -159,6 +193,7 @@ impl Vm {
             throttle: Throttle::default(),
             kept: Kept::new(),
             open: false,
+            forgotten: false,
         };
         pin_init!(Self {
             spin <- Spin::new(Class::State),
@@ -168,6 +203,7 @@ impl Vm {
             outbox <- Mailbox::new(),
             room <- WaitQueue::new(),
             cancels: AtomicU32::new(0),
+            first: AtomicPtr::new(core::ptr::null_mut()),
             name,
         })
     }
@@ -177,16 +213,22 @@ impl Vm {
         &self.name
     }
 
-    /// Makes the Lua state with its libraries. Process context. [`Error::NoMemory`],
-    /// [`Error::Interrupted`] while it waits for a stack.
-    pub fn open(&self, state: &Arc<State>) -> Result {
-        self.queue.make(state)?;
+    /// Makes the Lua state with its libraries, as one of so many `interpreters`. Process context.
+    /// [`Error::NoMemory`], [`Error::Interrupted`] while it waits for a stack.
+    pub fn open(&self, state: &Arc<State>, interpreter: u32, interpreters: u32) -> Result {
+        self.queue.make(state, interpreter)?;
         self.netns.make()?;
         self.outbox.make()?;
+        if interpreter > 0 {
+            self.first.store(core::ptr::from_ref(state.vm()).cast_mut(), Ordering::Release);
+        }
         self.with(|inner| {
             inner.raw.owner = core::ptr::from_ref(self).cast();
             inner.raw.queue = self.queue.as_ptr();
             inner.raw.netns = self.netns.as_ptr();
+            inner.raw.shared = state.shared().as_ptr();
+            inner.raw.interpreter = interpreter;
+            inner.raw.interpreters = interpreters;
         });
         self.supply()?;
         let ended = self.enter_sliced(Kind::Service, Job::Open, self.mark())?.0;
@@ -220,7 +262,14 @@ impl Vm {
 
     /// Frees all segments; no block is left. Process context.
     fn free_segments(&self) {
-        while self.with(|inner| Segment::take_empty(&mut inner.heap)).is_some() {}
+        while self
+            .with(|inner| match inner.forgotten {
+                // SAFETY: The Lua state is closed: nobody uses a block of its any more.
+                true => unsafe { Segment::take_any(&mut inner.heap) },
+                false => Segment::take_empty(&mut inner.heap),
+            })
+            .is_some()
+        {}
     }
 
     /// Runs the finalizers and frees all. Process context; no entry is under way and none can begin.
@@ -241,23 +290,25 @@ impl Vm {
     ///
     /// Errors of the chunk are in [`Ran`]; `Err` means that it could not begin.
     pub fn run(&self, chunk: &Chunk<'_>, mark: u32) -> Result<Ran> {
-        let _ = self.supply();
         let mut raw = raw_chunk(chunk);
         let (_, entry_why, thread) = self.enter_sliced(Kind::Script, Job::Chunk(&mut raw), mark)?;
-        let ran = self.take_result(&raw, entry_why, thread);
+        let ran = self.take_result(&raw, entry_why, thread, |inner, _| inner.stats.executions += 1);
         self.free_surplus();
-        self.with(|inner| {
-            inner.stats.executions += 1;
-            inner.stats.errors += u64::from(ran.outcome.is_err());
-        });
         Ok(ran)
+    }
+
+    /// What a chunk that was held back has registered takes effect now, or goes. Process context.
+    pub fn settle(&self, good: bool) {
+        self.with(|inner| {
+            // SAFETY: Under the lock; nothing of it runs Lua, raises or allocates.
+            unsafe { ffi::lunatik_generation_settle(&raw mut inner.raw, c_int::from(good)) };
+        });
     }
 
     /// Does what a due event wants, in slices: goes on with a thread that waited, or calls a callback.
     /// Process context, from the state's work item.
     pub fn event(&self, event: Due, mark: u32) -> Ran {
-        let _ = self.supply();
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let (_, entry_why, thread) = loop {
             // An event is never lost: without memory for a stack it comes later.
             match self.enter_sliced(Kind::Script, Job::Event(event, &mut raw), mark) {
@@ -265,24 +316,22 @@ impl Vm {
                 Err(_) => sync::nap(),
             }
         };
-        let mut ran = self.take_result(&raw, entry_why, thread);
-        if entry_why == why::REPLACED {
-            // That it ends is what was asked for.
-            ran = Ran { outcome: Ok(()), text: Bytes::new() };
-        }
-        self.with(|inner| {
+        self.take_result(&raw, entry_why, thread, |inner, ran| {
+            if entry_why == why::REPLACED {
+                // That it ends is what was asked for.
+                ran.outcome = Ok(());
+                ran.text = Bytes::new();
+            }
             inner.stats.events += 1;
-            inner.stats.errors += u64::from(ran.outcome.is_err());
-        });
-        ran
+        })
     }
 
     /// Collects garbage in slices, so that hooks, which have no time for it, find room. Process context,
     /// from the state's work item.
     pub fn collect(&self, mark: u32) {
         if let Ok((_, _, thread)) = self.enter_sliced(Kind::Script, Job::Collect, mark) {
-            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
-            let _ = self.take_result(&raw, why::GO_ON, thread);
+            let raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
+            let _ = self.take_result(&raw, why::GO_ON, thread, |_, ran| ran.outcome = Ok(()));
         }
     }
 
@@ -416,30 +465,41 @@ impl Vm {
         result
     }
 
-    /// Copies the text of a finished chunk and lets its thread go. Process context.
-    fn take_result(&self, raw: &RawChunk, entry_why: c_int, thread: *mut ffi::LuaState) -> Ran {
+    /// Copies the text of a finished chunk and lets its thread go; `count` has the last word, and failures are counted
+    /// after it. Process context.
+    fn take_result(
+        &self,
+        raw: &RawChunk,
+        entry_why: c_int,
+        thread: *mut ffi::LuaState,
+        count: impl FnOnce(&mut Inner, &mut Ran),
+    ) -> Ran {
         let mut outcome = outcome_of(raw, entry_why);
-        // The memory is had outside of the lock; the text stays on the thread's stack until then.
-        let mut text = match Bytes::zeroed(raw.result_len) {
-            Ok(bytes) => bytes,
-            Err(error) => {
+        // The memory is had outside of the lock; the text stays on the thread's stack until then. One more: a newline.
+        let text = match raw.result_len {
+            0 => Bytes::new(),
+            len => Bytes::with_capacity(len.saturating_add(1)).unwrap_or_else(|error| {
                 outcome = outcome.and(Err(error));
                 Bytes::new()
-            }
+            }),
         };
-        let inner = self.inner.get();
-        self.spin.lock();
-        // SAFETY: We hold the lock; the thread keeps the text alive until it is freed.
-        unsafe {
-            for (to, from) in text.bytes_mut().iter_mut().zip(result_bytes(raw)) {
-                *to = *from;
+        let mut ran = Ran { outcome, text };
+        self.with(|inner| {
+            // SAFETY: We hold the lock; the thread keeps the text alive until it is freed.
+            unsafe {
+                let text = result_bytes(raw);
+                if text.len() < ran.text.capacity() {
+                    // There is room: nothing is allocated.
+                    let _ = ran.text.append(text);
+                }
+                if raw.end != end::WAITS && !thread.is_null() {
+                    ffi::lunatik_thread_free(&raw mut inner.raw, thread);
+                }
             }
-            if raw.end != end::WAITS && !thread.is_null() {
-                ffi::lunatik_thread_free(&raw mut (*inner).raw, thread);
-            }
-            self.spin.unlock();
-        }
-        Ran { outcome, text }
+            count(inner, &mut ran);
+            inner.stats.errors += u64::from(ran.outcome.is_err());
+        });
+        ran
     }
 }
 
@@ -449,7 +509,7 @@ fn raw_chunk(chunk: &Chunk<'_>) -> RawChunk {
         len: chunk.text.len(),
         pos: 0,
         name: chunk.name.as_ptr().cast(),
-        staged: c_int::from(chunk.staged),
+        staged: chunk.staged as c_int,
         end: end::NOMEM,
         result: c"not enough memory".as_ptr().cast(),
         result_len: c"not enough memory".count_bytes(),
@@ -497,6 +557,18 @@ unsafe extern "C" fn lunatik_print_text(raw: *mut RawVm, text: *const c_char, le
 unsafe extern "C" fn lunatik_vm_name(raw: *mut RawVm) -> *const c_char {
     // SAFETY: `owner` is the state whose lock is held.
     unsafe { (*(*raw).owner.cast::<Vm>()).name.as_c_bytes().as_ptr().cast() }
+}
+
+/// True when the segments can be given back with all that is in them.
+#[no_mangle]
+unsafe extern "C" fn lunatik_vm_forget(raw: *mut RawVm) -> bool {
+    // SAFETY: `owner` is the state that is being closed.
+    unsafe {
+        let inner = (*(*raw).owner.cast::<Vm>()).inner.get();
+        let heap = &raw const (*inner).heap;
+        (*inner).forgotten = (*heap).is_whole_in_segments();
+        (*inner).forgotten
+    }
 }
 
 /// The limit in bytes.

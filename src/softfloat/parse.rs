@@ -79,13 +79,16 @@ fn exponent(s: &[u8]) -> (i64, usize) {
     };
     let first = at;
     let mut value = 0i64;
+    at = at.wrapping_add(zeros_run(s.get(at..).unwrap_or(&[])));
     while let Some(digit @ b'0'..=b'9') = s.get(at) {
         // Cut off far above any text's length, so that no number of zeros can bring it back into range.
-        if value < 1 << 56 {
-            value = value
-                .wrapping_mul(10)
-                .wrapping_add(i64::from(digit.wrapping_sub(b'0')));
+        if value >= 1 << 56 {
+            at = at.wrapping_add(digits_run(s.get(at..).unwrap_or(&[])).0);
+            break;
         }
+        value = value
+            .wrapping_mul(10)
+            .wrapping_add(i64::from(digit.wrapping_sub(b'0')));
         at = at.wrapping_add(1);
     }
     if at == first {
@@ -101,7 +104,63 @@ fn exponent(s: &[u8]) -> (i64, usize) {
     )
 }
 
-/// Finds a number's digits and exponent in one pass.
+/// Eight bytes at a time: digits are those whose high half is 3 and stays so when 6 is added.
+const DIGITS: u64 = 0x3030_3030_3030_3030;
+const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+const SIXES: u64 = 0x0606_0606_0606_0606;
+
+/// How many digits `s` begins with, and whether one of them is other than zero.
+fn digits_run(s: &[u8]) -> (usize, bool) {
+    let mut some = 0u64;
+    let mut count = 0usize;
+    let mut left = s;
+    while let Some((word, rest)) = left.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        // No carry goes from one byte to the next where all are digits; where one is none, the loop ends.
+        if word & HIGH_HALVES != DIGITS || word.wrapping_add(SIXES) & HIGH_HALVES != DIGITS {
+            break;
+        }
+        some |= word ^ DIGITS;
+        count = count.wrapping_add(8);
+        left = rest;
+    }
+    for byte in left {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        some |= u64::from(digit);
+        count = count.wrapping_add(1);
+    }
+    (count, some != 0)
+}
+
+/// How many zeros `s` begins with.
+fn zeros_run(s: &[u8]) -> usize {
+    let mut left = s;
+    while let Some((word, rest)) = left.split_first_chunk() {
+        if u64::from_le_bytes(*word) != DIGITS {
+            break;
+        }
+        left = rest;
+    }
+    let zeros = left.iter().take_while(|byte| **byte == b'0').count();
+    s.len().wrapping_sub(left.len()).wrapping_add(zeros)
+}
+
+/// The value of a hexadecimal digit; 16 or more for what is none.
+fn hex_value(byte: u8) -> u8 {
+    match byte.wrapping_sub(b'0') {
+        digit @ 0..=9 => digit,
+        _ => match (byte | 0x20).wrapping_sub(b'a') {
+            digit @ 0..=5 => digit.wrapping_add(10),
+            _ => 16,
+        },
+    }
+}
+
+/// Finds a number's digits and exponent in one pass; of digits past those in the word only how many they are, and
+/// whether all are zero, is looked at: a text may be as long as a state's memory, and nothing interrupts this.
 fn scan(s: &[u8]) -> Option<(Decimal<'_>, usize)> {
     let mut at = 0usize;
     let mut word = 0u64;
@@ -112,28 +171,33 @@ fn scan(s: &[u8]) -> Option<(Decimal<'_>, usize)> {
     let mut point = false;
     let mut first = None;
     loop {
-        match s.get(at) {
-            Some(&digit @ b'0'..=b'9') => {
-                any = true;
-                let digit = digit.wrapping_sub(b'0');
-                if digit != 0 && first.is_none() {
-                    first = Some(at);
-                }
-                if first.is_none() {
-                    exponent_of_word = exponent_of_word.wrapping_sub(i64::from(point));
-                } else if count < WORD_DIGITS {
-                    word = word.wrapping_mul(10).wrapping_add(u64::from(digit));
-                    count = count.wrapping_add(1);
-                    exponent_of_word = exponent_of_word.wrapping_sub(i64::from(point));
-                } else {
-                    truncated |= digit != 0;
-                    exponent_of_word = exponent_of_word.wrapping_add(i64::from(!point));
-                }
+        let rest = s.get(at..).unwrap_or(&[]);
+        let digit = match rest.first() {
+            Some(digit @ b'0'..=b'9') => digit.wrapping_sub(b'0'),
+            Some(b'.') if !point => {
+                point = true;
+                at = at.wrapping_add(1);
+                continue;
             }
-            Some(b'.') if !point => point = true,
             _ => break,
+        };
+        any = true;
+        let mut run = 1usize;
+        if digit == 0 && first.is_none() {
+            run = zeros_run(rest);
+            exponent_of_word = exponent_of_word.wrapping_sub(if point { run as i64 } else { 0 });
+        } else if count < WORD_DIGITS {
+            first = first.or(Some(at));
+            word = word.wrapping_mul(10).wrapping_add(u64::from(digit));
+            count = count.wrapping_add(1);
+            exponent_of_word = exponent_of_word.wrapping_sub(i64::from(point));
+        } else {
+            let some;
+            (run, some) = digits_run(rest);
+            truncated |= some;
+            exponent_of_word = exponent_of_word.wrapping_add(if point { 0 } else { run as i64 });
         }
-        at = at.wrapping_add(1);
+        at = at.wrapping_add(run);
     }
     if !any {
         return None;
@@ -289,11 +353,23 @@ fn number(digits: &[u8]) -> (Big<LIMBS>, u32) {
     }
     number.multiply(scale, block);
     // One unit below the last digit is as good as all that may follow.
-    if rest.any(|byte| matches!(byte, b'1'..=b'9')) {
+    if has_more(rest.as_slice()) {
         number.multiply(10, 1);
         count = count.wrapping_add(1);
     }
     (number, count)
+}
+
+/// True when a digit other than zero is among these digits, and perhaps a point.
+fn has_more(mut digits: &[u8]) -> bool {
+    loop {
+        let zeros = zeros_run(digits);
+        match digits.get(zeros..) {
+            Some([b'.', rest @ ..]) => digits = rest,
+            Some([]) | None => return false,
+            Some(_) => return true,
+        }
+    }
 }
 
 /// A hexadecimal number without its sign, and the bytes it takes.
@@ -307,24 +383,23 @@ fn hex(s: &[u8]) -> Option<(u64, usize)> {
     let mut sticky = false;
     let mut any = false;
     let mut point = false;
-    loop {
-        match s.get(at) {
-            Some(b'.') if !point => point = true,
-            Some(&byte) if byte.is_ascii_hexdigit() => {
-                any = true;
-                let digit = match byte {
-                    b'0'..=b'9' => byte.wrapping_sub(b'0'),
-                    _ => (byte | 0x20).wrapping_sub(b'a').wrapping_add(10),
-                };
-                if word >> 60 == 0 {
-                    word = word << 4 | u64::from(digit);
-                    exp2 = exp2.wrapping_sub(if point { 4 } else { 0 });
-                } else {
-                    sticky |= digit != 0;
-                    exp2 = exp2.wrapping_add(if point { 0 } else { 4 });
-                }
-            }
-            _ => break,
+    while let Some(&byte) = s.get(at) {
+        let digit = hex_value(byte);
+        if byte == b'.' && !point {
+            point = true;
+        } else if digit > 15 {
+            break;
+        } else if word >> 60 == 0 {
+            any = true;
+            word = word << 4 | u64::from(digit);
+            exp2 = exp2.wrapping_sub(if point { 4 } else { 0 });
+        } else {
+            let rest = s.get(at..).unwrap_or(&[]);
+            let run = rest.iter().take_while(|byte| hex_value(**byte) < 16).count();
+            sticky |= zeros_run(rest) < run;
+            exp2 = exp2.wrapping_add(if point { 0 } else { (run as i64).wrapping_mul(4) });
+            at = at.wrapping_add(run);
+            continue;
         }
         at = at.wrapping_add(1);
     }

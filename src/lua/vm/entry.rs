@@ -15,7 +15,7 @@ use crate::kapi::stack::{self, Borrowed, Span};
 use crate::kapi::{params, sync, trace};
 use crate::log;
 use crate::lua::ffi::{self, end, wants, why, RawChunk, RawMessage, RawVm};
-use crate::lua::memory::Slab;
+use crate::lua::memory::{self, Slab};
 use crate::world::WORLD;
 use core::ffi::{c_int, c_void};
 
@@ -113,6 +113,14 @@ impl Vm {
         let mut entry = self.entry(kind, job, stack.span(), mark);
         entry.stack = &raw const stack;
         self.spin.lock();
+        // SAFETY: We hold the lock.
+        if kind == Kind::Script && unsafe { memory::shortfall(&(*self.inner.get()).heap) } != 0 {
+            // SAFETY: Taken above.
+            unsafe { self.spin.unlock() };
+            // Without memory the state goes on with what it has.
+            let _ = self.supply();
+            self.spin.lock();
+        }
         self.begin(&mut entry);
         // SAFETY: The spinlock keeps preemption off, the stack is ours, the entry outlives the call.
         unsafe { stack::run_on_side((&raw mut entry).cast(), &entry.span) };

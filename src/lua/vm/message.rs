@@ -7,7 +7,8 @@
 //! it, and while scripts wait for the readers of `data` to make room, further writers wait. Contexts: delivery in
 //! process context, sending under the state's lock.
 
-use super::{raw_chunk, Chunk, Job, Kind, Ran, Vm};
+use super::{raw_chunk, Chunk, Job, Kind, Ran, Staged, Vm};
+use crate::ctl::grammar::Buffer;
 use crate::error::{Error, Result};
 use crate::kapi::buffer::Bytes;
 use crate::kapi::params;
@@ -18,6 +19,7 @@ use crate::state::Wait;
 use crate::world::WORLD;
 use core::ffi::{c_char, c_int};
 use core::fmt::Write;
+use core::sync::atomic::Ordering;
 use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::prelude::*;
 
@@ -36,44 +38,17 @@ struct Letter {
 /// A message that is not yet delivered.
 pub struct Message(KBox<Letter>);
 
-impl Message {
-    /// `len` zero bytes, to be filled; through `port`, if any. [`Error::Invalid`] for none, [`Error::MessageSize`],
-    /// [`Error::NoMemory`]. Process context.
-    pub fn new(len: usize, port: Option<u32>) -> Result<Self> {
-        if len == 0 {
-            return Err(Error::Invalid);
-        }
-        if len > DATA_MAX {
-            return Err(Error::MessageSize);
-        }
-        let raw = RawMessage {
-            bytes: core::ptr::null_mut(),
-            len,
-            port: port.map_or(-1, i64::from),
-            handle: core::ptr::null_mut(),
-        };
-        let (before, after) = (core::ptr::null_mut(), core::ptr::null_mut());
-        let letter = Letter { raw, bytes: Bytes::zeroed(len)?, kept: false, before, after };
-        let mut letter = KBox::new(letter, GFP_KERNEL_ACCOUNT).map_err(|_| Error::NoMemory)?;
-        letter.raw.bytes = letter.bytes.bytes_mut().as_mut_ptr().cast();
-        Ok(Self(letter))
-    }
-
-    /// Its bytes.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.0.bytes.bytes_mut()
-    }
-}
-
 /// The messages that a state keeps for callbacks that wait.
 pub(super) struct Kept {
     first: *mut Letter,
     bytes: usize,
+    /// For the next message, so that one after the other asks for memory once.
+    spare: Option<KBox<Letter>>,
 }
 
 impl Kept {
     pub(super) const fn new() -> Self {
-        Self { first: core::ptr::null_mut(), bytes: 0 }
+        Self { first: core::ptr::null_mut(), bytes: 0, spare: None }
     }
 
     /// # Safety
@@ -116,12 +91,46 @@ impl Kept {
 impl Vm {
     /// What the state's scripts sent, for the readers of `data`.
     pub fn outbox(&self) -> &Mailbox {
-        &self.outbox
+        // SAFETY: The first interpreter lives as long as the state, and the others no longer.
+        unsafe { self.first.load(Ordering::Acquire).as_ref() }.map_or(&self.outbox, |first| &first.outbox)
     }
 
     /// The outbox may have room again: has the first of the scripts that wait for it try. Process context.
     pub fn call_sender(&self) {
         self.queue.call();
+    }
+
+    /// A message of `len` bytes, as `fill` makes them in an empty buffer; through `port`, if any. [`Error::Invalid`] for
+    /// none, [`Error::MessageSize`], [`Error::NoMemory`], and what `fill` gives. Process context.
+    pub fn new_message(
+        &self,
+        len: usize,
+        port: Option<u32>,
+        fill: impl FnOnce(&mut Bytes) -> Result,
+    ) -> Result<Message> {
+        if len == 0 {
+            return Err(Error::Invalid);
+        }
+        if len > DATA_MAX {
+            return Err(Error::MessageSize);
+        }
+        let mut letter = match self.with(|inner| inner.kept.spare.take()) {
+            Some(letter) => letter,
+            None => {
+                let raw = RawMessage { bytes: core::ptr::null_mut(), len: 0, port: -1, handle: core::ptr::null_mut() };
+                let (before, after) = (core::ptr::null_mut(), core::ptr::null_mut());
+                KBox::new(Letter { raw, bytes: Bytes::new(), kept: false, before, after }, GFP_KERNEL_ACCOUNT)
+                    .map_err(|_| Error::NoMemory)?
+            }
+        };
+        fill(&mut letter.bytes)?;
+        letter.raw = RawMessage {
+            len: letter.bytes.bytes().len(),
+            bytes: letter.bytes.bytes_mut().as_mut_ptr().cast(),
+            port: port.map_or(-1, i64::from),
+            handle: core::ptr::null_mut(),
+        };
+        Ok(Message(letter))
     }
 
     /// Calls the state's callback with a message, in slices, until it ends or first waits. Process context; the
@@ -143,26 +152,30 @@ impl Vm {
                 return Err(Error::Interrupted);
             }
         }
-        let _ = self.supply();
-        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: false });
+        let mut raw = raw_chunk(&Chunk { text: &[], name: &[0], staged: Staged::No });
         let letter = KBox::into_raw(message.0);
         let entered = self.enter_sliced(Kind::Script, Job::Message(letter.cast(), &mut raw), mark);
+        let mut over = None;
         if entered.is_err() || raw.end != end::WAITS {
             // SAFETY: The callback did not begin or has ended; the box is the one from above.
-            drop(unsafe { KBox::from_raw(letter) });
+            let mut letter = unsafe { KBox::from_raw(letter) };
+            letter.bytes.clear();
+            over = Some(letter);
         }
         let (_, entry_why, thread) = entered?;
-        let ran = self.take_result(&raw, entry_why, thread);
-        self.with(|inner| {
+        let ran = self.take_result(&raw, entry_why, thread, |inner, _| {
+            if inner.kept.spare.is_none() {
+                inner.kept.spare = over.take();
+            }
             inner.stats.messages_in += 1;
             inner.stats.events += 1;
-            inner.stats.errors += u64::from(ran.outcome.is_err());
         });
         Ok(ran)
     }
 
     /// Frees what is kept; the Lua is closed. Process context.
     pub(super) fn free_kept(&self) {
+        let _spare = self.with(|inner| inner.kept.spare.take());
         loop {
             // SAFETY: Under the lock; no callback is left.
             let letter = self.with(|inner| match inner.kept.first {
@@ -225,7 +238,7 @@ unsafe extern "C" fn lunatik_data_send(raw: *mut RawVm, bytes: *const c_char, le
     if !called && vm.queue.is_waited_for() {
         return to_int(Err(Error::Full));
     }
-    let sent = vm.outbox.push(&[bytes]);
+    let sent = vm.outbox().push(&[bytes]);
     if called && sent.is_ok() {
         vm.room.wake();
     }
@@ -238,7 +251,7 @@ unsafe extern "C" fn lunatik_data_send(raw: *mut RawVm, bytes: *const c_char, le
 #[no_mangle]
 unsafe extern "C" fn lunatik_data_fits(raw: *mut RawVm, len: usize) -> bool {
     // SAFETY: `owner` is the state whose lock is held.
-    unsafe { &*(*raw).owner.cast::<Vm>() }.outbox.fits(len)
+    unsafe { &*(*raw).owner.cast::<Vm>() }.outbox().fits(len)
 }
 
 /// Queues a message for the owner of a port, behind a line that names the state and the length. 0 or a negative
