@@ -122,7 +122,7 @@ static int put(const unsigned char *base, unsigned int offset, const void *bytes
 	return 0;
 }
 
-int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_write what, unsigned int value, const unsigned char *bytes)
+int lunatik_packet_write(struct lunatik_packet *p, enum lunatik_packet_write what, unsigned int value, const unsigned char *bytes)
 {
 	int six = (p->layout.has & LUNATIK_HAS_IP6) != 0;
 	const unsigned char *net = p->base[LUNATIK_BASE_NET], *transport = p->base[LUNATIK_BASE_TRANSPORT];
