@@ -29,7 +29,8 @@ void lunatik_break(lua_State *L)
 }
 
 /* Nothing on the host has such fields. */
-int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
+/* Weak: a program with the packet object has that one's. */
+__attribute__((weak)) int lunatik_getfield(lua_State *L, void *contents, const char *name, unsigned int len, void *value)
 {
 	(void)L;
 	(void)contents;
@@ -171,7 +172,9 @@ const struct lunatik_lib lunatik_libs[] = {
 };
 
 const struct lunatik_lib lunatik_preloads[] = {
+#ifdef LUNATIK_DRIVER_MAIN
 	{ "transfer", host_open_transfer },
+#endif
 	{ NULL, NULL },
 };
 

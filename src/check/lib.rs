@@ -10,6 +10,7 @@
 #[allow(dead_code, unused_imports, unsafe_code)]
 #[path = "../alloc/mod.rs"]
 mod alloc;
+#[allow(dead_code)]
 #[path = "../libs/mod.rs"]
 mod libs;
 pub mod pcap;
