@@ -47,7 +47,7 @@
 //!                               no event begins)  lua_close)
 //! ```
 //!
-//! # The life of an event: a timer, an operation, a place in a queue
+//! # The life of an event: a timer, an operation, a place in a queue, a wait for a socket
 //!
 //! ```text
 //!            arm                 due, cancel, replace             work item
@@ -55,6 +55,9 @@
 //!    ^                 │ disarm: idle at once, or, when its timer fires just now, ready and void
 //!    └─────────────────┘
 //! ```
+//!
+//! A wait for a socket is armed with its deadline, if it has one, and due before it when the socket has news
+//! (`src/kapi/watch.h`); the work item takes it from the socket before anything else is done with it.
 //!
 //! Its memory is a userdata of the state that the registry keeps until it is idle for good. A coroutine waits by
 //! yielding through all its resumers (`src/lua/coroutine.c`) after it has armed an event; the event's turn resumes

@@ -452,6 +452,19 @@ static void call_open(struct lunatik_sock *s, struct lunatik_sockcall *c)
 		lunatik_source_fire(&s->source, c->wait);
 }
 
+/* Shuts it down, if that is wanted, and closes it; who waits finds it closed. */
+static int close_now(struct lunatik_sock *s, struct lunatik_sockcall *c)
+{
+	int err = 0;
+
+	mutex_lock(&s->lock);
+	s->closing = true;
+	if (s->socket && c->value)
+		err = kernel_sock_shutdown(s->socket, SHUT_RDWR);
+	mutex_unlock(&s->lock);
+	return lunatik_member_leave(&s->member) ? err : -EBADF;
+}
+
 static void run(struct lunatik_sockcall *c)
 {
 	struct lunatik_sock *s = c->sock;
@@ -464,13 +477,13 @@ static void run(struct lunatik_sockcall *c)
 		c->result = make_pair(c);
 		return;
 	case LUNATIK_SOCK_CLOSE:
-		c->result = lunatik_member_leave(&s->member) ? 0 : -EBADF;
+		c->result = close_now(s, c);
 		return;
 	default:
 		break;
 	}
 	mutex_lock(&s->lock);
-	if (s->socket)
+	if (s->socket && !s->closing)
 		call_open(s, c);
 	else
 		c->result = -EBADF;

@@ -21,6 +21,7 @@ struct lunatik_sock {
 	struct socket *socket;		/* NULL when it is closed */
 	wait_queue_entry_t entry;	/* in the socket's wait queue while it is open */
 	int handle;
+	bool closing;			/* nothing is done with it any more */
 	struct lunatik_outbox *out;	/* of a stream of the tcp library, with a reference; else NULL */
 };
 

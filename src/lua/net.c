@@ -524,6 +524,8 @@ static void define_socket(lua_State *L)
 	define(L, LUNATIK_NET_SOCKET, NULL, lunatik_net_methods, lunatik_net_options);
 	lunatik_net_open_addresses(L);
 	if (luaL_newmetatable(L, LUNATIK_SOCKET_TYPE)) {
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &lunatik_net_key);
 		luaL_getmetatable(L, LUNATIK_NET_SOCKET);
 		lua_getfield(L, -1, "__index");
 		lua_setfield(L, -3, "__index");

@@ -56,6 +56,9 @@ const char *lunatik_net_resolve(lua_State *L, int host, int service, int flags, 
 /* ============================================================================================ }
  * {=== methods (netsock.c, netopt.c) ========================================================= */
 
+/* The registry's key of the metatable of sockets. */
+extern const char lunatik_net_key;
+
 /* Replaces an instance at index 1 by its socket; raises when it is closed. */
 struct lunatik_socket *lunatik_net_self(lua_State *L);
 

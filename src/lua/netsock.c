@@ -19,12 +19,26 @@
 
 /* {=== arguments and results ================================================================= */
 
+const char lunatik_net_key;
+
 struct lunatik_socket *lunatik_net_self(lua_State *L)
 {
+	struct lunatik_socket *s;
+	int is;
+
 	if (lua_type(L, 1) == LUA_TTABLE) {
 		if (lua_getfield(L, 1, "sock") == LUA_TNIL)
 			luaL_error(L, "attempt to index a nil value (field 'sock')");
 		lua_replace(L, 1);
+	}
+	/* luaL_checkudata looks the name of the type up, which takes longer than many a method. */
+	s = lua_touserdata(L, 1);
+	if (s && lua_getmetatable(L, 1)) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &lunatik_net_key);
+		is = lua_rawequal(L, -1, -2);
+		lua_pop(L, 2);
+		if (is)
+			return s;
 	}
 	return luaL_checkudata(L, 1, LUNATIK_SOCKET_TYPE);
 }
@@ -109,9 +123,8 @@ static int close_write(lua_State *L)
 /* sock:close() -> nothing, or an error's text; both halves are shut down before it */
 static int close_all(lua_State *L)
 {
-	struct lunatik_sockcall c = { .op = LUNATIK_SOCK_SHUTDOWN, .value = 2 };
 	struct lunatik_socket *s;
-	long err;
+	int err;
 
 	lua_settop(L, 1);
 	lua_pushvalue(L, 1);
@@ -121,14 +134,10 @@ static int close_all(lua_State *L)
 		lua_pushnil(L);
 		lua_setfield(L, 2, "sock");
 	}
-	c.sock = s->sock;
-	if (!c.sock)
-		return lunatik_net_nothing(L, -LUNATIK_EBADF);
-	lunatik_socket_call(L, &c);
-	err = c.result == -LUNATIK_ENOTCONN ? 0 : c.result;
-	lunatik_socket_close(L, s);
+	err = lunatik_socket_shut(L, s);
 	luai_poll(L);
-	return lunatik_net_nothing(L, err);
+	/* A socket that was never connected is closed as well as any. */
+	return lunatik_net_nothing(L, err == -LUNATIK_ENOTCONN ? 0 : err);
 }
 
 static int get_fd(lua_State *L)

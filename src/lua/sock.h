@@ -35,7 +35,7 @@ enum lunatik_sock_op {
 	LUNATIK_SOCK_READY,	/* -> LUNATIK_SOCK_IN and _OUT: what can be done now */
 	LUNATIK_SOCK_IFINDEX,	/* bytes, len: the name of an interface of its namespace -> its number, or -ENODEV */
 	LUNATIK_SOCK_IFNAME,	/* value -> the length of the name in bytes, which has room for 16 */
-	LUNATIK_SOCK_CLOSE,
+	LUNATIK_SOCK_CLOSE,	/* value: shut both halves down before, and say how that went */
 };
 
 /* What a wait is for. */

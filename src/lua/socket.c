@@ -98,9 +98,9 @@ int lunatik_socket_pair(lua_State *L, struct lunatik_socket *s, struct lunatik_s
 	return (int)c.result;
 }
 
-int lunatik_socket_close(lua_State *L, struct lunatik_socket *s)
+static int close_how(lua_State *L, struct lunatik_socket *s, int shut)
 {
-	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_CLOSE };
+	struct lunatik_sockcall c = { .sock = s->sock, .op = LUNATIK_SOCK_CLOSE, .value = shut };
 
 	if (!s->sock)
 		return -LUNATIK_EBADF;
@@ -111,6 +111,16 @@ int lunatik_socket_close(lua_State *L, struct lunatik_socket *s)
 		lunatik_sock_put(c.sock);
 	}
 	return (int)c.result;
+}
+
+int lunatik_socket_close(lua_State *L, struct lunatik_socket *s)
+{
+	return close_how(L, s, 0);
+}
+
+int lunatik_socket_shut(lua_State *L, struct lunatik_socket *s)
+{
+	return close_how(L, s, 1);
 }
 
 static int is_done(const struct lunatik_sockcall *c)

@@ -71,6 +71,9 @@ int lunatik_socket_pair(lua_State *L, struct lunatik_socket *s, struct lunatik_s
 /* Closes it, if it is open; who waits for it goes on with -EBADF. 0 or -EBADF. */
 int lunatik_socket_close(lua_State *L, struct lunatik_socket *s);
 
+/* The same after both halves were shut down; also the error of that. */
+int lunatik_socket_shut(lua_State *L, struct lunatik_socket *s);
+
 /*
  * Tries `c`: 1 when it is done, in time or not, with the stack as it was; 0 when the coroutine must wait, as shown above. It
  * waits for at most `timeout` nanoseconds in all, 0 for ever, and not at all if c->wait is 0. Raises "cannot wait here".
