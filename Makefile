@@ -90,7 +90,8 @@ fuzz: debug ## MINUTES of fuzzing on the debug kernel, and every allocation fail
 		LUNATIK_TEST_TIMEOUT=$$(($(MINUTES) * 60 + 900)) /lunatik/selftests/run fuzz failnth
 .PHONY: bench
 bench: klua-stock ## figures: speed of Lua, calls, memory, latency, C stack; counted in instructions
-	@$(RUN) --quiet --icount --timeout 3600 --add build/stock/klua -- /lunatik/selftests/bench/run
+	@selftests/bench/echo/build
+	@$(RUN) --quiet --icount --timeout 3600 --add build/stock/klua --add build/bench -- /lunatik/selftests/bench/run
 	@$(RUN) --quiet --param stackwatch=1 --timeout 600 -- /lunatik/selftests/bench/run cstack
 
 .PHONY: mutants

@@ -91,6 +91,8 @@ peer:close()
 """
 
 # --- all of it, in one state ---
+if os.path.exists("/tmp/lunatik-net-test"):
+    os.unlink("/tmp/lunatik-net-test")
 state = new_state("2M")
 with open(HERE + "/scripts/net.lua") as script:
     closed = load(state, script.read())
@@ -144,7 +146,7 @@ equal(comes(echo, "open", "0"), True, "that vanish")
 equal(comes(echo, "failures", "10"), True, "as errors of recv")
 
 full = connect(echo)
-full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
 full.setblocking(False)
 sent, end = 0, time.monotonic() + 3
 while time.monotonic() < end:
@@ -204,7 +206,7 @@ equal(comes(echo, "ended", "Bad file descriptor"), True, "a listener that is clo
 WAITS = (
     ("accept", "nil", None),
     ("recv", "peer:recv()", None),
-    ("send", "peer:send(('z'):rep(1 << 20))", None),
+    ("send", "(function() local z = ('z'):rep(1 << 18) while peer:send(z) do end end)()", None),
     ("recv with a time-out", "(function() peer:rcvtimeo(100) return peer:recv() end)()", None),
 )
 for what, call, _ in WAITS:
@@ -288,6 +290,7 @@ equal(insert("maxsockets=4"), "", "and comes back with few sockets")
 few = new_state()
 equal(execute(few, "s = require 'net.stream' a, b = s.pair(), s.pair() return #a + #b"), "4", "as many as may be")
 equal(execute(few, "return s.pair()"), "nil\tToo many open files", "no more")
+equal(execute(few, "return require('net.stream.inet').server.new { port = '0' }"), "nil\tToo many open files", "nor a server")
 equal(execute(few, "a[1]:close() a[2]:close() return #s.pair()"), "2", "until some are closed")
 equal(execute(few, "b = nil collectgarbage() return 'x'"), "x", "or collected")
 equal(comes(few, "(s.pair() and 'yes')", "yes"), True, "which takes a moment")

@@ -81,7 +81,7 @@ def receive(sock, n):
     return data
 
 
-plan(152)
+plan(153)
 s = ready_state()
 equal(execute(s, "return _G.timer ~= nil, type(tcp), tcp == require 'tcp'"), "true\ttable\ttrue", "require")
 
@@ -160,6 +160,9 @@ is_("local a, b = pair() a:write(('x'):rep(300000)) a:close() local n = 0 while 
     "300000 1", "close sends what waits")
 is_("do local a, b = pair() keepb = b end collectgarbage() collectgarbage() return keepb:read()", "false 1", "the collector closes")
 is_("local a, b = pair() a:set_nodelay(true) a:write('x') return select(2, b:read()), a:set_nodelay(false)", "x", "set_nodelay")
+
+is_("port = port + 1 local _, a = tcp.listen('127.0.0.1', port) a:close() return tcp.listen('127.0.0.1', port)", "true class.tcp_listen_handle_t",
+    "close frees the address at once")
 
 # --- callbacks ---
 

@@ -397,7 +397,7 @@ gives("what is there needs no wait", { "there" }, (function()
 end)())
 local order, readers = {}, {}
 for i = 1, 3 do
-	readers[i] = spawn(function() order[#order + 1] = i .. q[1]:recv(1) end)
+	readers[i] = spawn(function() local one = q[1]:recv(1) order[#order + 1] = i .. one end)
 	timer.sleep(0.005)
 end
 timer.sleep(0.02)
@@ -409,5 +409,4 @@ local from = spawn(function() return co(), co() end)
 timer.sleep(0.01)
 q[2]:send("inside")
 gives("a wait inside a coroutine", { "inside", "end" }, join(from))
-lines[#lines + 1] = nil
 finished = true

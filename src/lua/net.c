@@ -109,16 +109,17 @@ static long with_address(lua_State *L, struct lunatik_socket *s, enum lunatik_so
 /* ============================================================================================ }
  * {=== servers =============================================================================== */
 
-/* Index 1: the options; an addrinfo on top. Makes a bound socket in its place, or -EAFNOSUPPORT: try another. */
-static int push_bound(lua_State *L, int reuseaddr)
+/* Index 1: the options; an addrinfo on top. Pushes a bound socket; when none could be made, another address may do. */
+static int push_bound(lua_State *L, int reuseaddr, int *made)
 {
 	struct lunatik_addrinfo *ai = lua_touserdata(L, -1);
 	struct lunatik_socket *s = push_socket(L);
 	int err = lunatik_net_create(L, s, ai);
 
 	luai_poll(L);
+	*made = err == 0;
 	if (err)
-		return -LUNATIK_EAFNOSUPPORT;
+		return err;
 	s->nonblock = (unsigned char)is_true(L, 1, "nonblock");
 	if (reuseaddr)
 		err = lunatik_net_set(L, s, 1, 2, 1);
@@ -131,17 +132,17 @@ static int push_bound(lua_State *L, int reuseaddr)
 
 static int inet_server(lua_State *L)
 {
-	int err = -LUNATIK_EAFNOSUPPORT, i;
+	int err = -LUNATIK_EAFNOSUPPORT, made = 0, i;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	if (!push_inet(L, 1, LUNATIK_AI_PASSIVE, LUNATIK_STREAM))
 		return 2;
-	for (i = 1; err == -LUNATIK_EAFNOSUPPORT; i++) {
+	for (i = 1; !made; i++) {
 		lua_settop(L, 2);
 		if (lua_rawgeti(L, 2, i) == LUA_TNIL)
 			break;
-		err = push_bound(L, is_true(L, 1, "reuseaddr"));
+		err = push_bound(L, is_true(L, 1, "reuseaddr"), &made);
 	}
 	if (err)
 		return lunatik_net_failed(L, err);
@@ -151,13 +152,13 @@ static int inet_server(lua_State *L)
 
 static int unix_server(lua_State *L)
 {
-	int err;
+	int err, made;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	if (!push_unix(L, 1, LUNATIK_STREAM))
 		return 2;
-	err = push_bound(L, 0);
+	err = push_bound(L, 0, &made);
 	if (err)
 		return lunatik_net_failed(L, err);
 	push_instance(L, UNIX_SERVER);

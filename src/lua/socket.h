@@ -17,7 +17,8 @@
  *		... c.result is a count, 0 or a negative errno; -EAGAIN: the time is over ...
  *	}
  *
- * called at first as receive(L, LUA_OK, 0). Between its entry and lunatik_socket_try nothing may raise once it has waited
+ * called at first as receive(L, LUA_OK, 0). With `.keeper = 1` the userdata at index 1, whose user value then is this layer's,
+ * keeps what one wait has made for the next one: a wait allocates nothing. Between its entry and lunatik_socket_try nothing may raise once it has waited
  * (others wait behind it), and nothing between that and lunatik_wait. Whether a socket is still open is found out by the
  * call: it is -EBADF then.
  *

@@ -684,10 +684,16 @@ static int tcp_close(lua_State *L)
 	if (s->closed)
 		return 1;
 	s->closed = 1;
-	if (s->out)
+	if (s->listens && lunatik_call_out(lunatik_vm_of(L), NULL, NULL)) {
+		/* Its address is free when this returns. */
+		struct lunatik_sockcall c = { .sock = s->base.sock, .op = LUNATIK_SOCK_CLOSE };
+
+		lunatik_socket_call(L, &c);
+	} else if (s->out) {
 		lunatik_outbox_close(s->out);
-	else if (s->base.sock)
+	} else if (s->base.sock) {
 		lunatik_sock_retire(s->base.sock);
+	}
 	/* Bytes kept for messages, and the callback, go. */
 	lua_pushnil(L);
 	lua_setuservalue(L, 1);

@@ -33,7 +33,7 @@ struct receive {
 	unsigned long first, most;
 };
 
-static void receive_into(struct receive *r, unsigned long size)
+static void receive_into(struct receive *r, unsigned long size, unsigned long want)
 {
 	struct lunatik_sockcall *c = &r->call;
 
@@ -44,7 +44,7 @@ static void receive_into(struct receive *r, unsigned long size)
 	}
 	c->bytes = r->block->bytes;
 	c->len = size;
-	c->want = r->most;
+	c->want = want;
 	lunatik_sock_run(c);
 	if (c->result > 0) {
 		r->block->used = (unsigned long)c->result;
@@ -63,9 +63,10 @@ static void receive(void *arg)
 		lunatik_sock_busy(r);
 		return;
 	}
-	receive_into(r, r->first);
+	receive_into(r, r->first, r->most);
+	/* More may have come meanwhile: that is for the next read. */
 	if (r->call.result == -LUNATIK_ENOBUFS)
-		receive_into(r, r->call.need);
+		receive_into(r, r->call.need, r->call.need);
 	/* Who got something puts it away under the state's lock. */
 	if (r->framed && r->call.result <= 0)
 		__atomic_store_n(&r->framed->reading, 0, __ATOMIC_RELEASE);
@@ -82,11 +83,13 @@ static int fail(lua_State *L, int error)
 static int take_message(lua_State *L, struct lunatik_tcp *s)
 {
 	const struct lunatik_buffer_view *kept = lua_touserdata(L, 4);
-	const unsigned char *head = (const unsigned char *)kept->bytes;
+	const unsigned char *head;
 	size_t len = 0, bytes = s->read.bytes, i;
 
+	/* Without framing there is nothing at index 4. */
 	if (bytes == 0 || kept->len < bytes)
 		return 0;
+	head = (const unsigned char *)kept->bytes;
 	for (i = 0; i < bytes; i++)
 		len |= (size_t)head[i] << 8 * (s->read.big ? bytes - 1 - i : i);
 	if (len > s->read.most)
