@@ -7,7 +7,7 @@
 . "$HERE/lib/user.sh"
 export LUNATIK_CHECK=$NATIVE/check
 [[ -x $LUNATIK_CHECK ]] || skip_all "the program behind it is not built: make user"
-plan 31
+plan 32
 
 check_script() { lua5.3 "$USER_LUA/bin/lunatik" check "$@"; }
 # says DESCRIPTION STATUS REGEX SCRIPT OPTION...: exit status and both outputs for a script.
@@ -39,6 +39,7 @@ says "timers and hooks are counted" 0 'script: peak .* 1 hook, 2 timers$' 'timer
 	require "netfilter".register { family = "inet", hook = "input", priority = 0, onerror = "drop", call = print }'
 says "a registration without onerror" 1 ".*register: 'onerror' is missing" 'require "netfilter".register { family = "inet", hook = "input", priority = 0, call = print }'
 says "messages are as long as in the kernel" 1 '.*message too long' 'lunatik.send(("x"):rep(32769))' -m 1M
+says "shared counters" 0 'script: 5' 'local c = lunatik.shared "a" c:add() lunatik.shared("a"):add(4) print(tostring(c))'
 mkdir "$TMP/lib"
 echo 'return { answer = 42 }' >"$TMP/lib/deep.lua"
 says "require, from -l" 0 'script: 42' 'print(require "deep".answer)' -l "$TMP/lib"

@@ -17,7 +17,7 @@ says() {
 
 # --- help and usage ---
 
-says "help lists the commands" 0 'usage: lunatik COMMAND.*create STATE.*watch' help
+says "help lists the commands" 0 'usage: lunatik COMMAND.*create .*STATE.*watch' help
 says "no command shows it and fails" 2 'usage: lunatik COMMAND'
 says "an unknown command" 2 "lunatik: no command 'dance'; 'lunatik help' shows them" dance
 for command in list create destroy cancel run eval repl start send receive watch load unload upgrade check; do

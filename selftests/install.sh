@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib/lunatik.sh"
 . "$HERE/lib/user.sh"
 DIST=$(cd "$HERE/../lua/dist" && pwd)
-plan 35
+plan 39
 
 mkdir "$TMP/bin"
 # stand_in NAME BODY: a command of that name comes first in PATH.
@@ -55,6 +55,16 @@ unit_is "start of a broken script fails with its traceback" 1 "lunatik@$s: $scri
 check "and leaves no state" test ! -e "$SYS/$s"
 LIMIT=12x unit start "$s"
 unit_is "start with a limit that is none" 1 'lunatik: malformed request'
+printf 'return 1\n' >"$script"
+said=$(PERCPU=yes sh "$DIST/systemd/unit" start "$s" 2>&1)
+stat_of "$s" interpreters
+is "start with an interpreter for each processor" "$said$VALUE" "$(nproc)"
+unit stop "$s"
+check "lost: the state of a unit that failed to start is" env MONITOR_UNIT="lunatik@$s.service" sh "$DIST/systemd/unit" lost
+check "lost: and so is whatever somebody means who asks by hand" sh "$DIST/systemd/unit" lost
+ctl "create $s"
+check "lost: that of a unit that failed to reload is not" eval '! MONITOR_UNIT="lunatik@$s.service" sh "$DIST/systemd/unit" lost'
+unit stop "$s"
 unit dance "$s"
 unit_is "an unknown action" 2 'usage: '
 

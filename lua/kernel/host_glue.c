@@ -171,7 +171,9 @@ const struct lunatik_lib lunatik_libs[] = {
 };
 
 const struct lunatik_lib lunatik_preloads[] = {
+#ifdef LUNATIK_DRIVER_MAIN
 	{ "transfer", host_open_transfer },
+#endif
 	{ NULL, NULL },
 };
 

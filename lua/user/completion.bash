@@ -10,6 +10,7 @@ _lunatik() {
 	elif [[ $word == -* ]]; then
 		case $command in
 		list) words=--json ;;
+		create) words=--percpu ;;
 		start) words=-m ;;
 		receive) words="-f -r -t" ;;
 		watch) words="-i -n" ;;

@@ -13,6 +13,8 @@
 #include "check.h"
 
 #define MESSAGE_MAX	32768
+#define COUNTER		"lunatik.counter"
+#define COUNTERS	"lunatik.counters"
 
 /* {=== lunatik, netlink ====================================================================== */
 
@@ -44,6 +46,55 @@ static int lunatik_replace(lua_State *L)
 	return 0;
 }
 
+/* The counter of a name; the same one each time. */
+static int state_shared(lua_State *L)
+{
+	static int counters;
+	size_t len;
+
+	luaL_checklstring(L, 1, &len);
+	luaL_argcheck(L, 1 <= len && len <= 48, 1, "a name has 1 to 48 bytes");
+	lua_settop(L, 1);
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, COUNTERS);
+	lua_pushvalue(L, 1);
+	if (lua_rawget(L, 2) == LUA_TUSERDATA)
+		return 1;
+	if (counters == 256)
+		return luaL_error(L, "too many shared counters");
+	*(lua_Integer *)lua_newuserdata(L, sizeof(lua_Integer)) = 0;
+	luaL_setmetatable(L, COUNTER);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, 2);
+	counters++;
+	return 1;
+}
+
+static int counter_add(lua_State *L)
+{
+	lua_Integer *counter = luaL_checkudata(L, 1, COUNTER);
+
+	*counter = (lua_Integer)((lua_Unsigned)*counter + (lua_Unsigned)luaL_optinteger(L, 2, 1));
+	return 0;
+}
+
+static int counter_value(lua_State *L)
+{
+	lua_pushinteger(L, *(lua_Integer *)luaL_checkudata(L, 1, COUNTER));
+	return 1;
+}
+
+static int counter_text(lua_State *L)
+{
+	counter_value(L);
+	lua_tostring(L, -1);
+	return 1;
+}
+
+static const luaL_Reg counter_methods[] = {
+	{ "add", counter_add }, { "value", counter_value }, { "__tostring", counter_text }, { NULL, NULL },
+};
+
 /* A message: its size. */
 static int message(lua_State *L, int arg)
 {
@@ -72,7 +123,7 @@ static int netlink_send(lua_State *L)
 
 static const luaL_Reg lunatik_functions[] = {
 	{ "name", lunatik_name }, { "limits", lunatik_limits }, { "atomic", lunatik_atomic }, { "replace", lunatik_replace },
-	{ "send", lunatik_send }, { NULL, NULL },
+	{ "shared", state_shared }, { "send", lunatik_send }, { NULL, NULL },
 };
 
 static const luaL_Reg netlink_functions[] = { { "send", netlink_send }, { NULL, NULL } };
@@ -218,6 +269,10 @@ static int open_netfilter(lua_State *L)
 
 int check_libs(lua_State *L)
 {
+	luaL_newmetatable(L, COUNTER);
+	luaL_setfuncs(L, counter_methods, 0);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
 	luaL_newlib(L, lunatik_functions);
 	lua_setglobal(L, "lunatik");
 	luaL_newlib(L, netlink_functions);
