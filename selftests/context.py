@@ -57,8 +57,9 @@ def limit(name):
 plan(169)
 s = new_state("1M")
 used = curralloc(s)
+execute(s, "collectgarbage() context = require 'context' collectgarbage()")
+diag("where it is required the library takes %d bytes" % (curralloc(s) - used))
 a = state_with(ECHO)
-execute(s, "context = require 'context'")
 execute(s, "A = context.find('%s')" % a)
 
 # --- the library ---

@@ -43,7 +43,7 @@ class Operation:
 
     def __init__(self):
         self.fd = None
-        error_of(ctl, "create %s 192K\n" % self.name)
+        error_of(ctl, "create %s\n" % self.name)
 
     def opened(self, path, flags, text=b""):
         self.fd = os.open(path, flags)
@@ -68,6 +68,13 @@ def create(op):
     return op.request("create %s\n")
 
 
+def widened(op):
+    """With room for a context."""
+    error_of(ctl, "destroy %s\n" % op.name)
+    ctl("create %s 192K\n" % op.name)
+    return op
+
+
 def close_code(op):
     fd = op.opened(code(op.name), os.O_WRONLY, b"local t = {} for i = 1, 300 do t[i] = {i} end return #t")
     op.fd = None
@@ -83,7 +90,7 @@ OPERATIONS = (
     ("run", lambda op: op.request("run %s 12 =s\nx = 1 return 2")),
     ("execute that fails", lambda op: op.request("execute %s error('x')\n")),
     ("execute that waits", lambda op: op.request("execute %s timer.create(1, print) timer.sleep(0.001)\n")),
-    ("making a context", lambda op: op.request("execute %s local c = require 'context' return c.spawn('x = 1')\n")),
+    ("making a context", lambda op: widened(op).request("execute %s local c = require 'context' return c.spawn('x = 1')\n")),
     ("messages", lambda op: op.request("execute %s local c = require 'context' c.recv(0, function(_, from, s, ...) if s >= 0 then c.reply(from, s, ...) end end) "
                                        "c.send(c.self, {1, {2}, x = ('y'):rep(3000)}) c.query(c.self, 1, function() end) c.wait(c.find('" + probe + "'), 1, print) c.recv(0, nil)\n")),
     ("a pair of sockets", lambda op: op.request("execute %s local p = require('net.stream').pair() if p then p[1]:send(('x'):rep(3000)) "

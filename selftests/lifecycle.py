@@ -28,7 +28,7 @@ for name, mode in (("code", 0o600), ("data", 0o600), ("maxalloc", 0o644), ("curr
     st = os.stat(folder + "/" + name)
     equal((st.st_mode & 0o7777, st.st_uid), (mode, 0), "%s has mode %04o and is root's" % (name, mode))
 equal(sorted(stats(s)), sorted("status script loaded_at executions events errors slices overruns longest_hold_ns peak "
-                               "messages_in messages_out queued_bytes interpreters".split()),
+                               "messages_in messages_out queued_bytes interpreters hooks packets drops hook_errors".split()),
       "stats has the lines it is to have")
 equal(error_of(os.rmdir, folder), "EPERM", "the directory cannot be removed by hand")
 

@@ -9,9 +9,6 @@
 
 local inet = require "net.stream.inet"
 
--- What comes is garbage a moment later: let it pile up before it is collected, as long as there is room.
-collectgarbage("setpause", 400)
-
 local function serve(peer)
 	local text
 	repeat

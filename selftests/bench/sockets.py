@@ -15,7 +15,7 @@ import lunatik
 ECHO = os.environ.get("LUNATIK_BENCH_ECHO", "/add/bench/echo")
 ROUNDS = int(os.environ.get("LUNATIK_BENCH_ROUNDS", "400"))
 CONNECTIONS = int(os.environ.get("LUNATIK_BENCH_CONNECTIONS", "10000"))
-C_PORT, LUA_PORT, STATE_PORT = 7001, 7002, 7003
+C_PORT, LUA_PORT, STATE_PORT = 7001, 7002, 7003  # and the one after
 
 
 def ask(port, connections, size):
@@ -53,6 +53,14 @@ def held(port, count, look):
     return result
 
 
+def served(limit, port):
+    """A state that serves there."""
+    state = lunatik.new_state(limit)
+    with open(HERE + "/../../lua/examples/echo.lua") as f:
+        lunatik.load(state, "port = %d\n%s" % (port, f.read()))
+    return state
+
+
 def main(_):
     if not os.access(ECHO, os.X_OK):
         print("\nSockets: no %s (selftests/bench/echo/build; --add build/bench)" % ECHO)
@@ -60,11 +68,9 @@ def main(_):
     section("Echo over loopback", "round", "in C")
     servers = [subprocess.Popen([ECHO, "serve", str(C_PORT)]),
                subprocess.Popen(["lua5.3", HERE + "/echo/echo.lua", str(LUA_PORT)])]
-    state = lunatik.new_state("32M")
-    with open(HERE + "/../../lua/examples/echo.lua") as f:
-        lunatik.load(state, "port = %d\n%s" % (STATE_PORT, f.read()))
+    small, large = served("1M", STATE_PORT), served("32M", STATE_PORT + 1)
     try:
-        for port in (C_PORT, LUA_PORT, STATE_PORT):
+        for port in (C_PORT, LUA_PORT, STATE_PORT, STATE_PORT + 1):
             if not listens(port):
                 raise RuntimeError("nobody listens on port %d" % port)
         for connections in (1, 50):
@@ -74,9 +80,9 @@ def main(_):
                 row("LuaSocket: the same", ask(LUA_PORT, connections, size), "instr", c)
                 row("a state: the same", ask(STATE_PORT, connections, size), "instr", c)
         section("%d open connections" % CONNECTIONS, "each", "in C")
-        used = lambda: (lunatik.execute(state, "collectgarbage() collectgarbage()"), lunatik.curralloc(state))[1]
+        used = lambda: (lunatik.execute(large, "collectgarbage() collectgarbage()"), lunatik.curralloc(large))[1]
         _, c = held(C_PORT, CONNECTIONS, lambda: 0)
-        lua, all_of_it = held(STATE_PORT, CONNECTIONS, used)
+        lua, all_of_it = held(STATE_PORT + 1, CONNECTIONS, used)
         row("memory of the state", lua, "bytes")
         row("all memory, the client's end, too", all_of_it, "bytes", c)
     finally:

@@ -73,7 +73,6 @@ class Wire:
         self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind((device, ETH_P_ALL))
-        self.socket.settimeout(3)
         self.mac = self.socket.getsockname()[4]
 
     def send(self, to, ethertype, body, tags=()):
@@ -88,15 +87,16 @@ class Wire:
             while True:
                 self.socket.recv(65536)
         except OSError:
-            self.socket.settimeout(3)
+            pass
 
     def receive(self, wanted, seconds=3):
         """The next IP packet that came in and fits; None when none came in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
             try:
                 data, where = self.socket.recvfrom(65536)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 continue
             if where[2] != socket.PACKET_OUTGOING and wanted(data[14:]):
                 return data[14:]

@@ -63,5 +63,18 @@
 //! yielding through all its resumers (`src/lua/coroutine.c`) after it has armed an event; the event's turn resumes
 //! the entry's thread. `cancel` and the end of a state make every waiting event due and have its thread raise;
 //! `lunatik.replace()` those of older generations (`src/lua/generation.c`).
+//!
+//! # The life of a letter: values on their way to another state
+//!
+//! ```text
+//!                  post                 work item                  who waited reads it, or a callback
+//!  the sender's ──────────> letters ─────────────────> held ──────────────────────────────────────────> freed, or
+//!        │                     ^                                                                        goes back
+//!        └────> overflow ──────┘ when there is room
+//! ```
+//!
+//! It is kernel memory, charged to the receiver's queue from the post until it was read. A coroutine that waits for one
+//! is a waiter like those of timers: the letter takes it out of the executor's hands and has it go on in the same entry
+//! (src/lua/receive.c), unless its time is over just now.
 
 pub mod budget;

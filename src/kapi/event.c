@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of a state: timers and operations that, once due, are handled one after another by its work item.
+ * Events of a state: timers and operations that, once due, are handled one after another by its work item, between the
+ * letters of other states (letters.c).
  *
  * An event is in one place at a time: idle, armed (its timer or its operation runs), ready (queued), or
  * running (in the hands of the state's work item). Its memory is the state's and is kept by Lua until it is

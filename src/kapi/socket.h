@@ -21,8 +21,8 @@ struct lunatik_sock {
 	struct socket *socket;		/* NULL when it is closed */
 	wait_queue_entry_t entry;	/* in the socket's wait queue while it is open */
 	int handle;
-	struct lunatik_outbox *out;	/* of a stream of the tcp library, with a reference; else NULL */
 	bool closing;			/* nothing is done with it any more */
+	struct lunatik_outbox *out;	/* of a stream of the tcp library, with a reference; else NULL */
 };
 
 /* What an outbox is told (outbox.c): there is room (interrupts off); it is closed (process context). */

@@ -41,7 +41,7 @@ struct lunatik_source {
 };
 
 /* unpack(source, format [, position]), with the source at index 1. */
-int lunatik_unpack(lua_State *L, const struct lunatik_source *source);
+int lunatik_unpack_source(lua_State *L, const struct lunatik_source *source);
 
 int lunatik_mem_pack(lua_State *L);
 int lunatik_mem_unpack(lua_State *L);

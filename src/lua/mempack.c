@@ -264,7 +264,7 @@ static int get_item(lua_State *L, const struct lunatik_source *source, int kind,
 	return 1;
 }
 
-int lunatik_unpack(lua_State *L, const struct lunatik_source *source)
+int lunatik_unpack_source(lua_State *L, const struct lunatik_source *source)
 {
 	struct lunatik_format format;
 	struct lunatik_item item;
@@ -290,5 +290,5 @@ int lunatik_unpack(lua_State *L, const struct lunatik_source *source)
 /* memory.unpack(m, format [, i]) -> the values, the next position */
 int lunatik_mem_unpack(lua_State *L)
 {
-	return lunatik_unpack(L, &memory_source);
+	return lunatik_unpack_source(L, &memory_source);
 }

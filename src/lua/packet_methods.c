@@ -128,7 +128,7 @@ static int packet_unpack(lua_State *L)
 		.string_too_short = "payload too short",
 	};
 
-	return lunatik_unpack(L, &source);
+	return lunatik_unpack_source(L, &source);
 }
 
 /* pkt:copybytes(mem [, i [, j [, o]]]) */

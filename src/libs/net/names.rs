@@ -33,29 +33,40 @@ pub fn host_name(text: &[u8], ip: Ip) -> Option<&[u8]> {
     })
 }
 
-/// Name, port and protocol of a service, and its aliases.
-fn service(line: &[u8]) -> Option<(&[u8], u16, &[u8], impl Iterator<Item = &[u8]>)> {
-    let mut fields = fields(line);
-    let name = fields.next()?;
-    let mut parts = fields.next()?.split(|b| *b == b'/');
-    let port = core::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
-    Some((name, port, parts.next()?, fields))
+/// A line of services(5).
+struct Service<'a> {
+    line: &'a [u8],
+    name: &'a [u8],
+    port: u16,
+    protocol: &'a [u8],
+}
+
+impl<'a> Service<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = fields(line);
+        let name = fields.next()?;
+        let mut parts = fields.next()?.split(|b| *b == b'/');
+        let port = core::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+        Some(Self { line, name, port, protocol: parts.next()? })
+    }
+
+    fn is_called(&self, name: &[u8]) -> bool {
+        self.name == name || fields(self.line).skip(2).any(|alias| alias == name)
+    }
+}
+
+fn services<'a>(text: &'a [u8], protocol: &'a [u8]) -> impl Iterator<Item = Service<'a>> {
+    lines(text).filter_map(Service::parse).filter(move |service| service.protocol == protocol)
 }
 
 /// The port of a service.
 pub fn port(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
-    lines(text).find_map(|line| {
-        let (first, port, of, mut aliases) = service(line)?;
-        (of == protocol && (first == name || aliases.any(|alias| alias == name))).then_some(port)
-    })
+    services(text, protocol).find(|service| service.is_called(name)).map(|service| service.port)
 }
 
 /// The service of a port.
-pub fn service_name<'a>(text: &'a [u8], number: u16, protocol: &[u8]) -> Option<&'a [u8]> {
-    lines(text).find_map(|line| {
-        let (name, port, of, _) = service(line)?;
-        (of == protocol && port == number).then_some(name)
-    })
+pub fn service_name<'a>(text: &'a [u8], number: u16, protocol: &'a [u8]) -> Option<&'a [u8]> {
+    services(text, protocol).find(|service| service.port == number).map(|service| service.name)
 }
 
 #[cfg(test)]
@@ -77,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn services() {
+    fn services_by_name_and_port() {
         assert_eq!(port(SERVICES, b"www", b"tcp"), Some(80));
         assert_eq!(port(SERVICES, b"http", b"udp"), None);
         assert_eq!(port(SERVICES, b"last", b"udp"), Some(9));
