@@ -302,7 +302,8 @@ mod tests {
                 }
             }
             assert!(full > 1000 && taken > 10_000, "{full} {taken}");
-            assert!(failed > 0 || limit < PAGE, "{failed}");
+            // Two pages are kept once they were had, and then nothing fails.
+            assert!(failed > 0 || limit <= 2 * PAGE, "{failed}");
         }
         assert_eq!(PAGES.get().0, 0, "no page is left behind");
     }
