@@ -47,6 +47,7 @@ pub struct RawVm {
     pub replaces: i64,
     pub hooks: *mut c_void,
     pub packets: *mut LuaState,
+    pub packet: *mut c_void,
     pub functions: i64,
     pub packet_meta: *mut c_void,
     pub packet_store: *mut c_void,

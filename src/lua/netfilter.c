@@ -25,9 +25,13 @@
 /* A packet is given to a function again so many times at most. */
 #define REPEATS	16
 
-/* What the packets' thread has at the bottom of its stack: the message handler, the table of slots. */
+/*
+ * What the packets' thread has at the bottom of its stack: the message handler, the table of slots, the object that lends
+ * packets: the same for one after another until it is stolen, for making and collecting one costs as much as a call.
+ */
 #define HANDLER	1
 #define SLOTS	2
+#define OBJECT	3
 
 /* The registry's key of the table of slots. */
 static const char slots;
@@ -326,6 +330,7 @@ static void make_thread(lua_State *L, struct lunatik_vm *vm)
 	/* Nothing raises from here on. */
 	lua_pushcfunction(thread, lunatik_message_handler);
 	lua_xmove(L, thread, 1);
+	lua_pushnil(thread);
 	lua_pop(L, 1);
 	vm->packets = thread;
 }
@@ -516,9 +521,8 @@ static int is_word(const char *s, size_t len, const char *word, size_t word_len)
 }
 #define IS(word)	is_word(s, len, word, sizeof(word) - 1)
 
-/* Where, above what is always there, a packet's function and object are. */
-#define CALLED	(SLOTS + 1)
-#define PACKET	(SLOTS + 2)
+/* Where, above what is always there, the function is. */
+#define CALLED	(OBJECT + 1)
 
 /* Raises: the function called gave no verdict. */
 static int bad_verdict(lua_State *L, const char *got)
@@ -567,25 +571,36 @@ static int verdict_of(lua_State *L)
 /* Gives the packet to a function: what is protected. It runs at the bottom of the thread, in no function of its own. */
 static void give(lua_State *L, void *ud)
 {
+	struct lunatik_vm *vm = lunatik_vm_of(L);
 	struct lunatik_packet_run *run = ud;
 	int verdict, tries = 0, err;
 
+	if (vm->packet == NULL) {
+		vm->packet = lunatik_packet_new(L, run->skb, run->state);
+		lua_replace(L, OBJECT);
+	} else {
+		lunatik_packet_renew(vm->packet, run->skb, run->state);
+	}
+	run->handle = vm->packet;
 	lua_rawgeti(L, SLOTS, run->slot);
-	run->handle = lunatik_packet_new(L, run->skb, run->state);
-	do {
-		if (tries++ > REPEATS)
-			bad_verdict(L, "'repeat' again and again");
-		/* The object stays below: the function may lose it. */
+	for (;;) {
 		lua_pushvalue(L, CALLED);
-		lua_pushvalue(L, PACKET);
+		lua_pushvalue(L, OBJECT);
 		lua_call(L, 1, 2);
 		verdict = verdict_of(L);
-		lua_settop(L, PACKET);
-	} while (verdict == REPEAT);
+		if (verdict != REPEAT)
+			break;
+		if (++tries > REPEATS)
+			bad_verdict(L, "'repeat' again and again");
+		lua_settop(L, CALLED);
+	}
 	if (verdict == LUNATIK_STOLEN) {
 		err = lunatik_packet_steal(run->handle);
 		if (err != 0)
 			luaL_error(L, "the packet cannot be stolen (%d)", err);
+		vm->packet = NULL;
+		lua_pushnil(L);
+		lua_replace(L, OBJECT);
 	}
 	run->verdict = (unsigned int)verdict;
 }
@@ -630,7 +645,7 @@ void lunatik_packet_run(struct lunatik_vm *vm, struct lunatik_packet_run *run)
 			run->failed++;
 			run->verdict = onerror;
 		}
-		lua_settop(L, SLOTS);
+		lua_settop(L, OBJECT);
 		if (run->verdict != (unsigned int)CONTINUE)
 			break;
 	}

@@ -442,6 +442,15 @@ void *lunatik_packet_new(lua_State *L, void *skb, const void *hook)
 	return p;
 }
 
+void lunatik_packet_renew(void *handle, void *skb, const void *hook)
+{
+	struct lunatik_packet *p = handle;
+
+	p->skb = skb;
+	p->hook = hook;
+	p->layout.has = 0;
+}
+
 void lunatik_packet_withdraw(void *handle)
 {
 	struct lunatik_packet *p = handle;

@@ -24,6 +24,9 @@ int lunatik_open_packet(struct lua_State *L);
  */
 void *lunatik_packet_new(struct lua_State *L, void *skb, const void *hook);
 
+/* Has an object that was withdrawn, and was never stolen, lend another packet. Never raises. */
+void lunatik_packet_renew(void *handle, void *skb, const void *hook);
+
 /* The callback is over: the object is closed unless it was stolen. Never raises. */
 void lunatik_packet_withdraw(void *handle);
 

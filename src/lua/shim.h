@@ -45,6 +45,7 @@ struct lunatik_vm {
 	long replaces;		/* the staging script called lunatik.replace() */
 	struct lunatik_hook *hooks;	/* in the kernel's netfilter (netfilter.c) */
 	lua_State *packets;	/* the thread on which packets meet functions; NULL before the first */
+	void *packet;		/* the object that lends them, kept by it; NULL: the next one makes it */
 	long functions;		/* registered, or about to be */
 	void *packet_meta;	/* the metatable of packets; NULL before netfilter is required */
 	void *packet_store;	/* the packets it stole (packet.h) */

@@ -214,6 +214,7 @@ impl Vm {
                 replaces: 0,
                 hooks: core::ptr::null_mut(),
                 packets: core::ptr::null_mut(),
+                packet: core::ptr::null_mut(),
                 functions: 0,
                 packet_meta: core::ptr::null_mut(),
                 packet_store: core::ptr::null_mut(),
