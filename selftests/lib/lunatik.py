@@ -227,13 +227,22 @@ def ended(pid, seconds=30):
         time.sleep(0.01)
 
 
+_budget = None
+
+
 def unload():
     """Unloads the module: "" or what rmmod says."""
+    global _budget
+    if os.path.exists(PARAMETERS):
+        _budget = slurp(PARAMETERS + "/hookbudget_us").strip()
     return subprocess.run(["rmmod", "lunatik"], capture_output=True, text=True).stderr
 
 
 def insert(*parameters):
-    """Loads the module, from the file that LUNATIK_KO names or as modprobe finds it: "" or what that says."""
+    """Loads the module, from the file that LUNATIK_KO names or as modprobe finds it: "" or what that says. Time budgets
+    are what they were before, for they are of the machine."""
+    if _budget and not any(parameter.startswith("hookbudget_us=") for parameter in parameters):
+        parameters = ("hookbudget_us=" + _budget, *parameters)
     file = os.environ.get("LUNATIK_KO", "/vm/modules/lunatik.ko")
     how = ["insmod", file] if os.path.exists(file) else ["modprobe", "lunatik"]
     return subprocess.run([*how, *parameters], capture_output=True, text=True).stderr
