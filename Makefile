@@ -94,6 +94,7 @@ bench: klua-stock ## figures: speed of Lua, calls, memory, latency, C stack; cou
 	@selftests/bench/echo/build
 	@$(RUN) --quiet --icount --timeout 3600 --add build/stock/klua --add build/bench -- /lunatik/selftests/bench/run
 	@$(RUN) --quiet --param stackwatch=1 --timeout 600 -- /lunatik/selftests/bench/run cstack
+	@for cpus in 1 2 4 8; do $(RUN) --quiet --smp $$cpus --timeout 300 -- /lunatik/selftests/bench/run scaling; done
 
 .PHONY: mutants
 mutants: stock ## switch one mechanism after the other off: the selftests must notice each
