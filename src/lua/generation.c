@@ -99,20 +99,13 @@ void lunatik_generation_begin(lua_State *thread)
 }
 
 /*
- * Publishes what the last `code` script staged, if `good`, and withdraws what it replaces; else discards it, and what
- * became live of it since.
+ * Publishes what the last `code` script staged, if `good`, and then withdraws what it replaces, so that who looks without
+ * the lock (a hook, for whether a packet is anybody's) never finds neither; else discards it, and what became live of it since.
  */
 static void settle(struct lunatik_vm *vm, int good)
 {
 	struct lunatik_registration *r, *next;
 
-	if (good && vm->replaces)
-		vm->replaced = vm->generation;
-	for (r = vm->live; r; r = next) {
-		next = r->next;
-		if (good ? vm->replaces && is_withdrawn(vm, r->generation) : r->generation == vm->generation)
-			r->ops->withdraw(vm, r);
-	}
 	/* The list has the last one first; they take effect in the order in which they were made. */
 	for (r = vm->staged; r && r->next; r = r->next)
 		;
@@ -129,6 +122,13 @@ static void settle(struct lunatik_vm *vm, int good)
 			r->ops->withdraw(vm, r);
 		}
 		r = before;
+	}
+	if (good && vm->replaces)
+		vm->replaced = vm->generation;
+	for (r = vm->live; r; r = next) {
+		next = r->next;
+		if (good ? vm->replaces && is_withdrawn(vm, r->generation) : r->generation == vm->generation)
+			r->ops->withdraw(vm, r);
 	}
 }
 
