@@ -123,7 +123,7 @@ klua softirq-execute "$b" "error('fails', 0)"
 like "an error in a hook" "$ERR" "^(EINVAL|EBUSY)$"
 check "does not end the script that it interrupts" runs "$b"
 # Its lock is free for a few of two hundred microseconds, and not always when anybody looks: it takes many tries.
-klua until "$b" 400000 "stop = true"
+klua until "$b" 100000 "stop = true"
 outcomes
 check "a hook ends the script by a variable" test "$GOOD" -gt 0
 check "and so it does" soon 20 idle "$b"
