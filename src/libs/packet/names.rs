@@ -4,7 +4,7 @@
 //!
 //! A name of up to 16 bytes is two words, and a multiplication makes its place of them: nothing is made a state, nothing
 //! searched. The table is worked out by the compiler, which refuses two names in one place: then `MULTIPLIER` wants
-//! another value (`cargo test another_multiplier -- --ignored` finds one). `src/lua/packet.h` mirrors [`Field`] and the
+//! another value (`cargo test another_multiplier -- --nocapture` prints one). `src/lua/packet.h` mirrors [`Field`] and the
 //! numbers in here for C.
 
 use super::layout::{computed, has};
@@ -280,8 +280,8 @@ mod tests {
         assert_eq!(size_of::<Field>(), 32);
     }
 
+    /// Prints a multiplier under which no two names share a place: there must be others than ours when a name comes.
     #[test]
-    #[ignore = "a tool: prints a multiplier under which no two names share a place"]
     fn another_multiplier() {
         let mut m = MULTIPLIER;
         loop {
